@@ -1,0 +1,1 @@
+//! The core: one service per resource. No HTTP, no SQL.

@@ -1,0 +1,2 @@
+//! The binary `carillon-bench`.
+fn main() {}

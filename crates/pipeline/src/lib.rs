@@ -1,0 +1,1 @@
+//! Accepting, claiming, delivering and finishing work, in batches.

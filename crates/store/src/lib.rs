@@ -1,0 +1,1 @@
+//! One storage layer for SQLite and PostgreSQL.
