@@ -1,6 +1,7 @@
-//! The traits that the core speaks to. `store` implements [`Store`], `channels` implements [`ChannelProvider`], `app`
+//! The traits that the core speaks to. `store` implements those of [`Store`], `channels` implements [`ChannelProvider`], `app`
 //! implements [`DeliveryHandler`] for `pipeline`. Nothing here knows HTTP or SQL.
 
+pub mod accept;
 pub mod delivery;
 pub mod notifications;
 pub mod page;
@@ -10,6 +11,7 @@ pub mod templates;
 pub mod tenants;
 pub mod work;
 
+pub use accept::{Acceptor, Submission, SubmissionItem};
 pub use delivery::DeliveryHandler;
 pub use notifications::NotificationStore;
 pub use page::{Page, Slice};
@@ -19,7 +21,20 @@ pub use templates::TemplateStore;
 pub use tenants::TenantStore;
 pub use work::WorkStore;
 
-/// Everything that a store does. One conformance suite proves each method on SQLite and on PostgreSQL.
-pub trait Store: WorkStore + NotificationStore + TemplateStore + TenantStore + SandboxStore {}
+use std::sync::Arc;
 
-impl<T: WorkStore + NotificationStore + TemplateStore + TenantStore + SandboxStore> Store for T {}
+/// Everything that a store does, one handle per concern. One conformance suite proves each method on SQLite and on
+/// PostgreSQL.
+#[derive(Clone)]
+pub struct Store {
+    /// The hot path.
+    pub work: Arc<dyn WorkStore>,
+    /// Reading notifications, and what a person does to one.
+    pub notifications: Arc<dyn NotificationStore>,
+    /// Templates.
+    pub templates: Arc<dyn TemplateStore>,
+    /// Tenants and keys.
+    pub tenants: Arc<dyn TenantStore>,
+    /// What the sandbox caught.
+    pub sandbox: Arc<dyn SandboxStore>,
+}
