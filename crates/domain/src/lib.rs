@@ -1,6 +1,7 @@
 //! The words that everything else is written in: ids, the notification and its state machine, content, principals,
 //! errors, clock. Pure values and rules; nothing here reads a file, a socket or the ambient clock.
 
+pub mod api_key;
 pub mod content;
 pub mod delivery;
 pub mod error;

@@ -1,0 +1,161 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use carillon_domain::content::Content;
+use carillon_domain::notification::PinnedTemplate;
+use carillon_domain::principal::TenantScope;
+use carillon_domain::template::{Template, TemplateVersion};
+use carillon_domain::{Channel, Error, FieldError, Ref, TemplateId, TenantId};
+use carillon_ports::TemplateStore;
+use carillon_template::{Cache, Engine, check_variables, choose_part};
+use moka::future::Cache as Moka;
+use serde_json::{Map, Value};
+
+use super::no_part;
+
+/// How long another process may go on with the version that was current before.
+const CURRENT_FOR: Duration = Duration::from_secs(5);
+
+/// Templates as sending needs them: which version is current, what it says, compiled. Versions never change once they
+/// are published, so only "which is current" grows old.
+#[derive(Clone)]
+pub struct Catalog {
+    store: Arc<dyn TemplateStore>,
+    current: Moka<(TenantId, Ref), Arc<Template>>,
+    versions: Moka<(TenantId, TemplateId, i32), Arc<TemplateVersion>>,
+    compiled: Cache,
+    engine: Engine,
+}
+
+/// A message that was rendered, and from what.
+pub(crate) struct Rendered {
+    pub(crate) content: Content,
+    pub(crate) template: PinnedTemplate,
+    pub(crate) locale: String,
+}
+
+impl Catalog {
+    /// A catalog over `store`, bounded in bytes.
+    pub fn new(store: Arc<dyn TemplateStore>) -> Self {
+        let engine = Engine::default();
+        Self {
+            store,
+            current: Moka::builder()
+                .max_capacity(50_000)
+                .time_to_live(CURRENT_FOR)
+                .support_invalidation_closures()
+                .build(),
+            versions: Moka::builder()
+                .weigher(|_, version: &Arc<TemplateVersion>| weight(version))
+                .max_capacity(16 * 1024 * 1024)
+                .build(),
+            compiled: Cache::new(engine.clone(), Cache::DEFAULT_BYTES),
+            engine,
+        }
+    }
+
+    /// The engine, for content that is not a template's.
+    pub(crate) fn engine(&self) -> &Engine {
+        &self.engine
+    }
+
+    /// Forgets which versions are current in `tenant`: one was published here.
+    pub(crate) fn forget(&self, tenant: TenantId) {
+        let forgotten = self.current.invalidate_entries_if(move |(of, _), _| *of == tenant);
+        if let Err(error) = forgotten {
+            tracing::error!(%error, "the template cache cannot forget");
+        }
+    }
+
+    /// Resolves, checks the variables and renders what is current.
+    pub(crate) async fn render_current(
+        &self,
+        scope: TenantScope,
+        template: &Ref,
+        at: &str,
+        channel: Channel,
+        locale: Option<&str>,
+        variables: &Map<String, Value>,
+    ) -> Result<Rendered, Error> {
+        let found = self.current(scope, template, at).await?;
+        let number = found.current_version.ok_or_else(|| {
+            let message = format!("the template \"{}\" has no published version", found.code);
+            Error::invalid(FieldError::new(at, "not_published", message))
+        })?;
+        let pinned = PinnedTemplate { id: found.id, version: number };
+        let version = self.version(scope, pinned).await?;
+        check_variables(&version.body.variables, variables)?;
+        let (locale, part) = choose_part(&version.body, channel, locale).ok_or_else(|| no_part(channel))?;
+        let content = self.render_part(pinned, locale, channel, part, variables)?;
+        Ok(Rendered { content, template: pinned, locale: locale.to_owned() })
+    }
+
+    /// Renders a pinned version again.
+    pub(crate) async fn render_pinned(
+        &self,
+        scope: TenantScope,
+        pinned: PinnedTemplate,
+        channel: Channel,
+        locale: Option<&str>,
+        variables: &Map<String, Value>,
+    ) -> Result<Content, Error> {
+        let version = self.version(scope, pinned).await?;
+        let (locale, part) = choose_part(&version.body, channel, locale).ok_or_else(|| no_part(channel))?;
+        self.render_part(pinned, locale, channel, part, variables)
+    }
+
+    fn render_part(
+        &self,
+        pinned: PinnedTemplate,
+        locale: &str,
+        channel: Channel,
+        part: &Content,
+        variables: &Map<String, Value>,
+    ) -> Result<Content, Error> {
+        let compiled = self.compiled.compiled(pinned, locale, channel, || Ok(part))?;
+        self.engine.render(&compiled, variables, "/template")
+    }
+
+    async fn current(&self, scope: TenantScope, template: &Ref, at: &str) -> Result<Arc<Template>, Error> {
+        let key = (scope.tenant(), template.clone());
+        if let Some(found) = self.current.get(&key).await {
+            return Ok(found);
+        }
+        match self.store.template_get(scope, template).await {
+            Ok(found) => {
+                let found = Arc::new(found);
+                self.current.insert(key, Arc::clone(&found)).await;
+                Ok(found)
+            }
+            Err(error) if error.code == carillon_domain::ErrorCode::NotFound => {
+                Err(self.unknown(scope, template, at).await)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn unknown(&self, scope: TenantScope, template: &Ref, at: &str) -> Error {
+        let codes = self.store.template_codes(scope, 1_000).await.unwrap_or_default();
+        let name = template.to_string();
+        let near = carillon_domain::json::nearest(&name, codes.iter().map(String::as_str));
+        let hint = near.map_or_else(String::new, |near| format!(" (did you mean \"{near}\"?)"));
+        let message = format!("no template \"{name}\" in tenant {}{hint}", scope.tenant());
+        Error::invalid(FieldError::new(at, "unknown_template", message))
+    }
+
+    async fn version(&self, scope: TenantScope, pinned: PinnedTemplate) -> Result<Arc<TemplateVersion>, Error> {
+        let key = (scope.tenant(), pinned.id, pinned.version);
+        if let Some(version) = self.versions.get(&key).await {
+            return Ok(version);
+        }
+        let version = Arc::new(self.store.template_version_pinned(scope, pinned.id, pinned.version).await?);
+        self.versions.insert(key, Arc::clone(&version)).await;
+        Ok(version)
+    }
+}
+
+fn weight(version: &TemplateVersion) -> u32 {
+    let parts = version.body.localizations.values().flat_map(|parts| parts.values());
+    let text: usize = parts.map(|part| part.weight() + 200).sum();
+    u32::try_from(text + 500).unwrap_or(u32::MAX)
+}
