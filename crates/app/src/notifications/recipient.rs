@@ -65,6 +65,23 @@ fn email(text: &str) -> Result<String, (&'static str, String)> {
     Ok(address)
 }
 
+/// The kinds of number whose lengths make up a plan's possible lengths.
+const KINDS: [phonenumber::Type; 10] = {
+    use phonenumber::Type;
+    [
+        Type::FixedLine,
+        Type::Mobile,
+        Type::TollFree,
+        Type::PremiumRate,
+        Type::SharedCost,
+        Type::PersonalNumber,
+        Type::Voip,
+        Type::Pager,
+        Type::Uan,
+        Type::Voicemail,
+    ]
+};
+
 /// A possible number in E.164: a country code that exists, and a length that its plan knows.
 fn phone(text: &str) -> Result<String, (&'static str, String)> {
     let refused = || {
@@ -79,9 +96,11 @@ fn phone(text: &str) -> Result<String, (&'static str, String)> {
     let number = phonenumber::parse(None, &digits).map_err(|_| refused())?;
     let national = number.national().to_string().len();
     let plans = phonenumber::metadata::DATABASE.by_code(&number.code().value()).ok_or_else(refused)?;
-    let possible = plans.iter().any(|plan| {
-        plan.descriptors().general().possible_length().iter().any(|length| usize::from(*length) == national)
-    });
+    let lengths = |plan: &phonenumber::Metadata| {
+        let kinds = KINDS.iter().filter_map(|kind| plan.descriptors().get(*kind)?.possible_length().into());
+        kinds.flatten().any(|length| usize::from(*length) == national)
+    };
+    let possible = plans.into_iter().any(lengths);
     if possible { Ok(number.format().mode(phonenumber::Mode::E164).to_string()) } else { Err(refused()) }
 }
 
