@@ -26,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(30);
 impl Client {
     /// The server that the command line, the environment or `PORT` names.
     pub(crate) fn new(reach: &Reach) -> Result<Self, Failure> {
-        let base = match &reach.url {
+        let base = match reach.url.as_ref().filter(|url| !url.is_empty()) {
             Some(url) => url.clone(),
             None => format!(
                 "http://localhost:{}",
@@ -197,3 +197,6 @@ fn innermost(error: &dyn std::error::Error) -> String {
     }
     error.to_string()
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,6 +41,7 @@ impl Output {
     }
 
     /// One line. A reader that has gone away (`| head`) ends the command without a complaint.
+    #[expect(clippy::unused_self, reason = "commands print through the output that they were given, and nowhere else")]
     pub(crate) fn line(self, text: &str) -> Result<(), Failure> {
         let mut stdout = io::stdout().lock();
         match writeln!(stdout, "{text}").and_then(|()| stdout.flush()) {

@@ -96,7 +96,7 @@ impl Config {
         let text = |name: &str| values.get(name).unwrap_or_default().to_owned();
         let secret = |name: &str| values.get(name).map(SecretString::from);
         Ok(Self {
-            host: text("HOST"),
+            host: text("HOST").trim_matches(['[', ']']).to_owned(),
             port: number(values, "PORT")?,
             public_url: values.get("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned()),
             data_dir: PathBuf::from(text("CARILLON_DATA_DIR")),

@@ -66,7 +66,7 @@ fn entry(page: &mut String, setting: &Setting) {
         }
         None => page.push_str("* flag: none, because flags can be seen by other users\n"),
     }
-    if setting.from_file() {
+    if setting.takes_file() {
         let _ = writeln!(page, "* from a file: `{}_FILE`", setting.name);
     }
     if !setting.aliases.is_empty() {

@@ -138,7 +138,7 @@ fn find(setting: &Setting, sources: &Sources, file: &Toml) -> Result<Option<Valu
             return Ok(Some(Value { text: text.to_owned(), source: Source::Env((*name).to_owned()) }));
         }
         let named = format!("{name}_FILE");
-        if setting.from_file()
+        if setting.takes_file()
             && let Some(path) = sources.env(&named)
         {
             let text = fs::read_to_string(path)
@@ -205,7 +205,7 @@ impl Toml {
 fn refuse_unknown(sources: &Sources) -> Result<(), ConfigError> {
     let ours = || SETTINGS.iter().flat_map(|setting| std::iter::once(&setting.name).chain(setting.aliases)).copied();
     for name in sources.env.keys().filter(|name| name.starts_with("CARILLON_")) {
-        let base = name.strip_suffix("_FILE").filter(|base| by_name(base).is_some_and(Setting::from_file));
+        let base = name.strip_suffix("_FILE").filter(|base| by_name(base).is_some_and(Setting::takes_file));
         let known = ours().any(|our| our == name || Some(our) == base);
         if !known && !FOREIGN.contains(&name.as_str()) && !name.starts_with(FOREIGN_PREFIX) {
             let hint = did_you_mean(name, ours().filter(|our| our.starts_with("CARILLON_")).chain(FOREIGN));

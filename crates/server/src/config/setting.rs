@@ -77,7 +77,7 @@ pub(crate) enum Kind {
 
 impl Setting {
     /// Whether the value may hold a secret, so that `NAME_FILE` makes sense.
-    pub(crate) const fn from_file(&self) -> bool {
+    pub(crate) const fn takes_file(&self) -> bool {
         matches!(self.kind, Kind::Secret | Kind::Url(_))
     }
 
