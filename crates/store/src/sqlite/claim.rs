@@ -47,6 +47,9 @@ pub(super) fn pick(
         rows(conn, channel, priority, tenant, now, left, quota, &mut picked)?;
     }
     writer.cursors[slot] = last;
+    // Cancelled and retried meanwhile, while a dispatcher still has the old hold in memory: it is told to drop the id,
+    // and must not find a second one of it.
+    picked.retain(|(_, row)| !writer.cancelled.iter().any(|held| held.id == row.id));
     picked.sort_unstable_by_key(|(due, row)| (*due, row.id));
     Ok(picked.into_iter().map(|(_, row)| row).collect())
 }

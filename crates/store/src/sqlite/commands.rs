@@ -49,18 +49,15 @@ pub(super) fn cancel(
         if n.status == status {
             return Ok((n, None));
         }
-        let removed: Option<(i64, Option<i32>, Option<i64>, Option<String>)> = conn
-            .prepare_cached("DELETE FROM queue WHERE id = ?1 RETURNING state, lane, hand, ordering_key")?
-            .query_row([n.id.0], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?)))
+        // Only leased rows have a hold.
+        let removed: Option<(Option<i32>, Option<i64>, Option<String>)> = conn
+            .prepare_cached("DELETE FROM queue WHERE id = ?1 RETURNING lane, hand, ordering_key")?
+            .query_row([n.id.0], |r| Ok((r.get(0)?, r.get(1)?, r.get(2)?)))
             .optional()?;
-        let mut held = None;
-        if let Some((state, lane, hand, key)) = removed {
-            if let (1, Some(lane), Some(hand)) = (state, lane, hand) {
-                held = Some(CancelledHold { lane, hand, id: n.id });
-            }
-            if let Some(key) = key {
-                ordering::leave(conn, tenant.0, &key, at)?;
-            }
+        let (lane, hand, key) = removed.unwrap_or_default();
+        let held = lane.zip(hand).map(|(lane, hand)| CancelledHold { lane, hand, id: n.id });
+        if let Some(key) = key {
+            ordering::leave(conn, tenant.0, &key, at)?;
         }
         n.status = status;
         n.updated_at = at;

@@ -41,8 +41,7 @@ impl Fault {
     /// Whether the data of one unit is at fault, so that the others may be written without it.
     pub(super) fn is_poison(&self) -> bool {
         match self {
-            Self::Refused(_) => true,
-            Self::Sql(rusqlite::Error::ToSqlConversionFailure(_)) => true,
+            Self::Refused(_) | Self::Sql(rusqlite::Error::ToSqlConversionFailure(_)) => true,
             Self::Sql(_) => {
                 matches!(self.code(), Some(Code::ConstraintViolation | Code::TooBig | Code::TypeMismatch))
             }

@@ -18,12 +18,11 @@ pub(super) fn finish(writer: &mut Writer, outcomes: &[Finish], raises: &[Raise])
     let mut finished = writer.insist(|conn| {
         let mut finished = Finished::default();
         for each in outcomes {
-            match outcome(conn, epoch, each)? {
-                Some(ready) => finished.ready |= ready,
-                None => {
-                    late(conn, each)?;
-                    finished.lost.push(each.id);
-                }
+            if let Some(ready) = outcome(conn, epoch, each)? {
+                finished.ready |= ready;
+            } else {
+                late(conn, each)?;
+                finished.lost.push(each.id);
             }
         }
         for raise in raises {
@@ -37,11 +36,11 @@ pub(super) fn finish(writer: &mut Writer, outcomes: &[Finish], raises: &[Raise])
     })?;
     // Cancels run on this thread too: none can have slipped in between the commit and here.
     writer.cancelled.retain(|held| {
-        let raised = raises.iter().any(|raise| raise.lane == held.lane && held.hand <= raise.hi);
-        if raised {
+        let permitted = raises.iter().any(|raise| raise.lane == held.lane && held.hand <= raise.hi);
+        if permitted {
             finished.cancelled.push(held.id);
         }
-        !raised && !finished.lost.contains(&held.id)
+        !permitted && !finished.lost.contains(&held.id)
     });
     Ok(finished)
 }
@@ -52,14 +51,14 @@ fn outcome(conn: &Connection, epoch: i64, f: &Finish) -> Result<Option<bool>, Fa
     let fence = (f.id.0, epoch, f.hold.lane, f.hold.hand);
     let ready = match &f.verdict {
         Verdict::Sent { provider_message_id, delivered, capture } => {
-            let key: Option<Option<String>> = conn
+            let gone = conn
                 .prepare_cached(
                     "DELETE FROM queue WHERE id = ?1 AND owner = ?2 AND lane = ?3 AND hand = ?4 AND state = 1
                      RETURNING ordering_key",
                 )?
-                .query_row(fence, |r| r.get(0))
+                .query_row(fence, |r| Ok(Gone { key: r.get(0)? }))
                 .optional()?;
-            let Some(key) = key else { return Ok(None) };
+            let Some(gone) = gone else { return Ok(None) };
             conn.prepare_cached(
                 "UPDATE notifications SET status = max(status, ?2), attempts = ?3, provider = ?4,
                  provider_message_id = ?5, error = NULL, updated_at = ?6, sent_at = coalesce(sent_at, ?6),
@@ -81,7 +80,7 @@ fn outcome(conn: &Connection, epoch: i64, f: &Finish) -> Result<Option<bool>, Fa
                 )?
                 .execute(params![f.id.0, capture.to, row::json(&capture.content)?, at])?;
             }
-            advance(conn, f, key)?
+            advance(conn, f, gone)?
         }
         Verdict::Retry { due, error, tries } => {
             let ready = *due <= f.at;
@@ -120,37 +119,32 @@ fn outcome(conn: &Connection, epoch: i64, f: &Finish) -> Result<Option<bool>, Fa
             ready
         }
         Verdict::Failed { error, reason } => {
-            let Some(key) = park(conn, fence, reason, at)? else { return Ok(None) };
+            let Some(gone) = park(conn, fence, reason, at)? else { return Ok(None) };
             settle_parked(conn, f, Status::Failed, &row::json(error)?)?;
-            advance(conn, f, key)?
+            advance(conn, f, gone)?
         }
         Verdict::Held { error } => {
-            let Some(key) = park(conn, fence, "unknown", at)? else { return Ok(None) };
+            let Some(gone) = park(conn, fence, "unknown", at)? else { return Ok(None) };
             settle_parked(conn, f, Status::Unknown, &row::json(error)?)?;
-            advance(conn, f, key)?
+            advance(conn, f, gone)?
         }
     };
     events::append(conn, f.id.0, f.tenant.0, &f.transitions)?;
     Ok(Some(ready))
 }
 
-/// Parks the row, out of its ordering lane. `None` if the lease was lost, otherwise the key of that lane.
-fn park(
-    conn: &Connection,
-    fence: (i64, i64, i32, i64),
-    reason: &str,
-    at: i64,
-) -> Result<Option<Option<String>>, Fault> {
-    let key: Option<Option<String>> = conn
+/// Parks the row, out of its ordering lane. `None` if the lease was lost.
+fn park(conn: &Connection, fence: (i64, i64, i32, i64), reason: &str, at: i64) -> Result<Option<Gone>, Fault> {
+    let gone = conn
         .prepare_cached(
             "SELECT ordering_key FROM queue WHERE id = ?1 AND owner = ?2 AND lane = ?3 AND hand = ?4 AND state = 1",
         )?
-        .query_row(fence, |r| r.get(0))
+        .query_row(fence, |r| Ok(Gone { key: r.get(0)? }))
         .optional()?;
-    if key.is_some() {
+    if gone.is_some() {
         park_row(conn, fence.0, reason, at)?;
     }
-    Ok(key)
+    Ok(gone)
 }
 
 /// Makes the row a dead letter. It gives up its place in the ordering lane: the lane may end and begin anew meanwhile.
@@ -172,8 +166,14 @@ fn settle_parked(conn: &Connection, f: &Finish, status: Status, error: &str) -> 
     Ok(())
 }
 
-fn advance(conn: &Connection, f: &Finish, key: Option<String>) -> Result<bool, Fault> {
-    key.map_or(Ok(false), |key| ordering::leave(conn, f.tenant.0, &key, f.at))
+/// A row that was ours and has left the queue's way.
+struct Gone {
+    /// Its ordering key.
+    key: Option<String>,
+}
+
+fn advance(conn: &Connection, f: &Finish, gone: Gone) -> Result<bool, Fault> {
+    gone.key.map_or(Ok(false), |key| ordering::leave(conn, f.tenant.0, &key, f.at))
 }
 
 /// A lost lease still carries knowledge: the provider took it. It settles doubt, and nothing else.

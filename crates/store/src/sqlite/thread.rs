@@ -77,14 +77,12 @@ impl Writer {
 
 fn commit(conn: &Connection) -> rusqlite::Result<()> {
     let Err(error) = conn.prepare_cached("COMMIT")?.execute([]) else { return Ok(()) };
-    match error.sqlite_error_code() {
-        Some(rusqlite::ErrorCode::DiskFull | rusqlite::ErrorCode::DatabaseBusy) => Err(error),
-        _ => {
-            // In or out, nobody can tell, and a repeated fsync lies. The next start reads what is truly there.
-            tracing::error!(%error, "COMMIT failed; the outcome is unknown and the process ends");
-            std::process::abort()
-        }
+    if let Some(rusqlite::ErrorCode::DiskFull | rusqlite::ErrorCode::DatabaseBusy) = error.sqlite_error_code() {
+        return Err(error);
     }
+    // In or out, nobody can tell, and a repeated fsync lies. The next start reads what is truly there.
+    tracing::error!(%error, "COMMIT failed; the outcome is unknown and the process ends");
+    std::process::abort()
 }
 
 fn roll_back(conn: &Connection) {

@@ -15,7 +15,7 @@ async fn full_cycles_per_second() {
             let group: Vec<_> = (0..size)
                 .map(|_| {
                     hand += 1;
-                    unit(vec![f.new(held(hand))])
+                    unit(vec![f.mail(held(hand))])
                 })
                 .collect();
             let outcomes: Vec<_> = group

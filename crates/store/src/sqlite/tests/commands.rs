@@ -13,9 +13,9 @@ async fn cancel_around_the_frontier() {
     let f = fixture().await;
     let mut ids = Vec::new();
     for hand in 1..=3 {
-        ids.push(f.accept(f.new(held(hand))).await);
+        ids.push(f.accept(f.mail(held(hand))).await);
     }
-    let started = f.accept(f.new(Birth::Leased(Hold { started: true, ..hold(4) }))).await;
+    let started = f.accept(f.mail(Birth::Leased(Hold { started: true, ..hold(4) }))).await;
     f.raise(1).await;
     for id in [ids[0], started] {
         assert_eq!(f.status(id).await, Status::Sending);
@@ -35,7 +35,7 @@ async fn cancel_around_the_frontier() {
 #[tokio::test]
 async fn a_race_of_cancels_and_raises_sends_or_cancels_but_never_both_or_neither() {
     let f = Arc::new(fixture().await);
-    let items = (1..=300).map(|hand| f.new(held(hand))).collect::<Vec<_>>();
+    let items = (1..=300).map(|hand| f.mail(held(hand))).collect::<Vec<_>>();
     let ids: Vec<_> = items.iter().map(|new| new.notification.id).collect();
     f.store.accept(&[unit(items)]).await[0].as_ref().unwrap();
     let raiser = {
@@ -64,7 +64,7 @@ async fn a_race_of_cancels_and_raises_sends_or_cancels_but_never_both_or_neither
 #[tokio::test]
 async fn what_is_foreign_does_not_exist() {
     let f = fixture().await;
-    let id = f.accept(f.new(Birth::Ready)).await;
+    let id = f.accept(f.mail(Birth::Ready)).await;
     let uuid = f.get(id).await.uuid;
     let other = scope(TenantId(2));
     for name in [NotificationRef::Id(id), NotificationRef::Uuid(uuid)] {
@@ -82,7 +82,7 @@ async fn what_is_foreign_does_not_exist() {
 #[tokio::test]
 async fn a_retry_opens_the_next_run() {
     let f = fixture().await;
-    let id = f.accept(f.new(held(1))).await;
+    let id = f.accept(f.mail(held(1))).await;
     let name = NotificationRef::Id(id);
     assert_eq!(f.store.notification_retry(scope(T), name, at(20)).await.unwrap_err().code, ErrorCode::InvalidState);
     f.finish(id, hold(1), failed()).await;
@@ -97,17 +97,19 @@ async fn a_retry_opens_the_next_run() {
     assert_eq!(letters.await.unwrap().items, []);
     assert_eq!(f.claim(1, at(20)).await[0].notification.run, 2);
 
-    let stopped = f.accept(f.new(held(2))).await;
+    let stopped = f.accept(f.mail(held(2))).await;
     cancel(&f, stopped).await.unwrap();
     f.store.notification_retry(scope(T), NotificationRef::Id(stopped), at(20)).await.unwrap();
     assert_eq!(f.state(stopped).await, Some(0));
-    assert_eq!(f.raise(5).await.cancelled, [stopped], "the old hold is still to be dropped");
+    assert_eq!(f.claim(9, at(20)).await.len(), 0, "not while the old hold is in memory");
+    assert_eq!(f.raise(5).await.cancelled, [stopped], "the old hold is to be dropped");
+    assert_eq!(f.claim(9, at(20)).await.len(), 1);
 }
 
 #[tokio::test]
 async fn read_is_marked_once_and_not_before_it_was_sent() {
     let f = fixture().await;
-    let id = f.accept(f.new(held(1))).await;
+    let id = f.accept(f.mail(held(1))).await;
     let name = NotificationRef::Id(id);
     assert_eq!(f.store.notification_mark_read(scope(T), name, at(1)).await.unwrap_err().code, ErrorCode::InvalidState);
     f.finish(id, hold(1), sent()).await;

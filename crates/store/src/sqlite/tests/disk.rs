@@ -18,9 +18,9 @@ async fn limit(f: &Fixture, pages: Option<i64>) {
 #[tokio::test]
 async fn a_full_disk_in_the_middle_of_a_group_leaves_nothing_of_it() {
     let f = fixture().await;
-    f.accept(f.new(held(1))).await;
+    f.accept(f.mail(held(1))).await;
     limit(&f, Some(8)).await;
-    let group: Vec<_> = (0..300).map(|n| keyed(vec![f.new(held(n + 2))], &format!("k{n}"), 1)).collect();
+    let group: Vec<_> = (0..300).map(|n| keyed(vec![f.mail(held(n + 2))], &format!("k{n}"), 1)).collect();
     let answers = f.store.accept(&group).await;
     assert_eq!(answers.len(), 300);
     for answer in answers {
@@ -40,13 +40,13 @@ async fn the_ballast_is_laid_and_given_up() {
     let f = fixture().await;
     let ballast = f.folder.path().join("carillon.ballast");
     assert_eq!(std::fs::metadata(&ballast).unwrap().len(), 16 * 1024 * 1024);
-    let items: Vec<_> = (0..300).map(|n| f.new(held(n))).collect();
+    let items: Vec<_> = (0..300).map(|n| f.mail(held(n))).collect();
     limit(&f, Some(2)).await;
     assert!(f.store.accept(&[unit(items)]).await[0].is_err());
     assert!(!ballast.exists());
     limit(&f, None).await;
     tokio::time::sleep(Duration::from_millis(120)).await;
-    f.accept(f.new(held(1))).await;
+    f.accept(f.mail(held(1))).await;
     assert!(ballast.exists(), "there is room: it is laid again");
 }
 
@@ -60,7 +60,7 @@ async fn a_caller_who_goes_away_does_not_let_two_write_at_once() {
         })
     });
     assert!(tokio::time::timeout(Duration::from_millis(5), slow).await.is_err());
-    f.accept(f.new(held(1))).await;
+    f.accept(f.mail(held(1))).await;
 }
 
 #[tokio::test]

@@ -19,11 +19,11 @@ async fn ids_are_never_handed_out_twice() {
 #[tokio::test]
 async fn what_was_accepted_reads_back_as_it_was_given() {
     let f = fixture().await;
-    let mut big = f.new(Birth::Ready);
+    let mut big = f.mail(Birth::Ready);
     big.payload.variables = format!("{{\"text\":\"{}\"}}", "x".repeat(3000));
-    let mut bare = f.new(Birth::Ready);
+    let mut bare = f.mail(Birth::Ready);
     bare.payload = Payload::default();
-    for new in [f.new(held(1)), big, bare] {
+    for new in [f.mail(held(1)), big, bare] {
         let id = f.accept(new.clone()).await;
         assert_eq!(f.get(id).await, new.notification);
         assert_eq!(f.store.notification_payload(scope(T), id).await.unwrap(), new.payload);
@@ -35,10 +35,10 @@ async fn what_was_accepted_reads_back_as_it_was_given() {
 async fn a_key_makes_it_happen_once_even_within_a_group() {
     let f = fixture().await;
     let group = [
-        keyed(vec![f.new(held(1))], "a", 1),
-        keyed(vec![f.new(held(2))], "a", 1),
-        keyed(vec![f.new(held(3))], "a", 2),
-        keyed(vec![f.new(held(4))], "b", 2),
+        keyed(vec![f.mail(held(1))], "a", 1),
+        keyed(vec![f.mail(held(2))], "a", 1),
+        keyed(vec![f.mail(held(3))], "a", 2),
+        keyed(vec![f.mail(held(4))], "b", 2),
     ];
     let answers: Vec<_> = f.store.accept(&group).await.into_iter().map(Result::unwrap).collect();
     let stored = Accepted::Stored { blocked: vec![] };
@@ -55,12 +55,12 @@ async fn a_key_makes_it_happen_once_even_within_a_group() {
 #[tokio::test]
 async fn a_unit_that_is_refused_does_not_take_the_others_along() {
     let f = fixture().await;
-    let first = f.new(held(1));
+    let first = f.mail(held(1));
     let twin = first.clone();
-    let mut half = f.new(held(3));
+    let mut half = f.mail(held(3));
     half.notification.uuid = first.notification.uuid;
     let group =
-        [keyed(vec![first], "a", 1), unit(vec![f.new(held(2)), twin]), unit(vec![half]), unit(vec![f.new(held(4))])];
+        [keyed(vec![first], "a", 1), unit(vec![f.mail(held(2)), twin]), unit(vec![half]), unit(vec![f.mail(held(4))])];
     let answers = f.store.accept(&group).await;
     assert!(answers[0].is_ok() && answers[3].is_ok());
     assert_eq!(answers[1].as_ref().unwrap_err().code, ErrorCode::Conflict);
@@ -73,7 +73,7 @@ async fn each_verdict_leaves_the_row_where_it_says() {
     let f = fixture().await;
     let mut ids = Vec::new();
     for hand in 1..=5 {
-        ids.push(f.accept(f.new(held(hand))).await);
+        ids.push(f.accept(f.mail(held(hand))).await);
     }
     let tries = Tries { message_failures: 1, provider_failures: 2, trouble_since: Some(at(9)) };
     assert_eq!(f.finish(ids[0], hold(1), sent()).await, Finished::default());
@@ -105,8 +105,8 @@ async fn each_verdict_leaves_the_row_where_it_says() {
 #[tokio::test]
 async fn a_lost_lease_is_told_and_its_knowledge_kept() {
     let mut f = fixture().await;
-    let resend = f.accept(f.new(held(1))).await;
-    let parked = f.accept(f.new(Birth::Leased(Hold { doubt: Doubt::Hold, started: true, ..hold(2) }))).await;
+    let resend = f.accept(f.mail(held(1))).await;
+    let parked = f.accept(f.mail(Birth::Leased(Hold { doubt: Doubt::Hold, started: true, ..hold(2) }))).await;
     f.raise(1).await;
     f.restart().await;
     assert_eq!(f.status(parked).await, Status::Unknown);
@@ -122,10 +122,10 @@ async fn after_a_kill_only_what_was_permitted_is_in_doubt() {
     let mut f = fixture().await;
     let mut ids = Vec::new();
     for hand in 1..=4 {
-        ids.push(f.accept(f.new(held(hand))).await);
+        ids.push(f.accept(f.mail(held(hand))).await);
     }
-    let started = f.accept(f.new(Birth::Leased(Hold { started: true, ..hold(5) }))).await;
-    let impossible = f.accept(f.new(Birth::Leased(Hold { started: true, doubt: Doubt::Impossible, ..hold(6) }))).await;
+    let started = f.accept(f.mail(Birth::Leased(Hold { started: true, ..hold(5) }))).await;
+    let impossible = f.accept(f.mail(Birth::Leased(Hold { started: true, doubt: Doubt::Impossible, ..hold(6) }))).await;
     f.raise(2).await;
     f.restart().await;
     for (id, doubt) in [(ids[0], true), (ids[1], true), (ids[2], false), (ids[3], false), (started, true)] {
@@ -142,7 +142,7 @@ async fn after_a_kill_only_what_was_permitted_is_in_doubt() {
 #[tokio::test]
 async fn released_rows_are_ready_and_their_old_hold_is_void() {
     let f = fixture().await;
-    let id = f.accept(f.new(held(1))).await;
+    let id = f.accept(f.mail(held(1))).await;
     assert_eq!(f.store.release(&[(id, hold(9))]).await.unwrap(), 0);
     assert_eq!(f.store.release(&[(id, hold(1))]).await.unwrap(), 1);
     assert_eq!(f.finish(id, hold(1), failed()).await.lost, [id]);
@@ -188,10 +188,10 @@ async fn the_round_of_tenants_goes_on_where_it_ended() {
 #[tokio::test]
 async fn scheduled_rows_come_due() {
     let f = fixture().await;
-    let id = f.accept(f.new(Birth::Waiting)).await;
+    let id = f.accept(f.mail(Birth::Waiting)).await;
     assert_eq!(f.status(id).await, Status::Accepted);
     let early = f.store.promote(at(40), 10).await.unwrap();
-    assert_eq!((early.rows, early.next), (0, Some(Duration::from_secs(60))));
+    assert_eq!((early.rows, early.next), (0, Some(Duration::from_mins(1))));
     let due = f.store.promote(at(100), 10).await.unwrap();
     assert_eq!((due.rows, due.next), (1, None));
     assert_eq!((f.status(id).await, f.kinds(id).await), (Status::Queued, vec![EventKind::Queued]));
@@ -204,7 +204,7 @@ async fn the_sandbox_keeps_what_was_sent() {
     let content = Content::Email(Email { subject: "Hi".to_owned(), text: Some("x".to_owned()), ..Email::default() });
     let mut uuids = Vec::new();
     for hand in 1..=5 {
-        let new = f.new(held(hand));
+        let new = f.mail(held(hand));
         uuids.push(new.notification.uuid);
         let id = f.accept(new).await;
         let capture = Some(Capture { to: format!("{hand}@example.com"), content: content.clone() });
@@ -226,9 +226,9 @@ async fn the_sandbox_keeps_what_was_sent() {
 #[tokio::test]
 async fn the_gauges_count_by_channel_and_state() {
     let f = fixture().await;
-    f.accept(f.new(Birth::Ready)).await;
-    f.accept(f.new(held(1))).await;
-    f.accept(f.new(held(2))).await;
+    f.accept(f.mail(Birth::Ready)).await;
+    f.accept(f.mail(held(1))).await;
+    f.accept(f.mail(held(2))).await;
     let mut depth: Vec<_> = f.store.queue_depth().await.unwrap().iter().map(|d| (d.state, d.rows)).collect();
     depth.sort_unstable();
     assert_eq!(depth, [(0, 1), (1, 2)]);

@@ -8,7 +8,7 @@ async fn pages_walk_the_whole_list_once_newest_first() {
     let f = fixture().await;
     let mut ids = Vec::new();
     for _ in 0..7 {
-        ids.push(f.accept(f.new(Birth::Ready)).await);
+        ids.push(f.accept(f.mail(Birth::Ready)).await);
         f.accept(f.of(TenantId(2), Birth::Ready)).await;
     }
     ids.reverse();
@@ -28,7 +28,7 @@ async fn pages_walk_the_whole_list_once_newest_first() {
 #[tokio::test]
 async fn a_rare_match_costs_a_bounded_walk_per_page() {
     let f = fixture().await;
-    let mut items: Vec<_> = (0..5_000).map(|_| f.new(Birth::Ready)).collect();
+    let mut items: Vec<_> = (0..5_000).map(|_| f.mail(Birth::Ready)).collect();
     items[0].notification.metadata = Some("{\"order\":\"needle\"}".to_owned());
     let needle = items[0].notification.id;
     for chunk in items.chunks(1_000) {
@@ -53,8 +53,8 @@ async fn a_rare_match_costs_a_bounded_walk_per_page() {
 #[tokio::test]
 async fn filters_hold_together() {
     let f = fixture().await;
-    let id = f.accept(f.new(held(1))).await;
-    f.accept(f.new(held(2))).await;
+    let id = f.accept(f.mail(held(1))).await;
+    f.accept(f.mail(held(2))).await;
     let list = |filter: NotificationFilter| {
         let store = Arc::clone(&f.store);
         async move {
@@ -77,7 +77,7 @@ async fn filters_hold_together() {
 async fn dead_letters_by_reason_and_time() {
     let f = fixture().await;
     for hand in 1..=4 {
-        let id = f.accept(f.new(held(hand))).await;
+        let id = f.accept(f.mail(held(hand))).await;
         let verdict = if hand % 2 == 0 { failed() } else { Verdict::Held { error: failure() } };
         f.finish(id, hold(hand), verdict).await;
     }

@@ -115,7 +115,7 @@ impl Fixture {
     }
 
     /// A notification of tenant 1 by e-mail.
-    fn new(&self, birth: Birth) -> NewNotification {
+    fn mail(&self, birth: Birth) -> NewNotification {
         self.of(T, birth)
     }
 
@@ -166,7 +166,7 @@ impl Fixture {
 
     /// A notification with an ordering key.
     fn ordered(&self, key: &str, birth: Birth) -> NewNotification {
-        let mut new = self.new(birth);
+        let mut new = self.mail(birth);
         new.notification.ordering_key = Some(key.to_owned());
         new
     }
