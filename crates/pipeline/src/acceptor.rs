@@ -30,15 +30,17 @@ enum Place {
     Held(Parcel),
     /// It is left to the table.
     Spilled(TenantId, Channel),
-    /// Delivered, or waiting for its time.
-    Elsewhere(Channel),
+    /// It waits for its time.
+    Scheduled(Timestamp, Channel),
+    /// The commit delivers it.
+    Delivered(Channel),
 }
 
 impl Place {
     fn channel(&self) -> Channel {
         match self {
             Self::Held(task) => task.ticket.account.channel,
-            Self::Spilled(_, channel) | Self::Elsewhere(channel) => *channel,
+            Self::Spilled(_, channel) | Self::Scheduled(_, channel) | Self::Delivered(channel) => *channel,
         }
     }
 }
@@ -102,7 +104,8 @@ async fn write(shared: &Arc<Shared>, group: Vec<Arrival>) {
                         lanes.spilled(tenant, channel);
                         shared.meters.notifications.spilled(channel.as_str(), 1);
                     }
-                    Place::Spilled(..) | Place::Elsewhere(_) => {}
+                    Place::Scheduled(due, _) if is_ours => shared.wake.expect(due),
+                    Place::Spilled(..) | Place::Scheduled(..) | Place::Delivered(_) => {}
                 }
             }
             if result.is_err() {
@@ -175,12 +178,10 @@ fn admit_one(
         notification.status = Status::Delivered;
         notification.sent_at = Some(now);
         notification.delivered_at = Some(now);
-        (Birth::Delivered, Place::Elsewhere(channel))
-    } else if notification.scheduled_at.is_some_and(|at| at > now) {
+        (Birth::Delivered, Place::Delivered(channel))
+    } else if let Some(due) = notification.scheduled_at.filter(|at| *at > now) {
         notification.status = Status::Accepted;
-        // The promoter may be asleep until something later.
-        shared.promote.notify_one();
-        (Birth::Waiting, Place::Elsewhere(channel))
+        (Birth::Waiting, Place::Scheduled(due, channel))
     } else {
         say(EventKind::Queued);
         notification.status = Status::Queued;

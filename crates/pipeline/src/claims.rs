@@ -1,9 +1,7 @@
 //! What lies in the table comes into memory, as much as fits, by the weights of the priorities.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use carillon_domain::notification::DeliveryError;
 use carillon_domain::tenant::KeyKind;
 use carillon_domain::{Channel, Error, ErrorCode, NotificationId, Priority, Timestamp};
 use carillon_ports::Account;
@@ -17,11 +15,13 @@ use crate::crash::crash_point;
 use crate::lanes::Guest;
 use crate::sender;
 use crate::shared::Shared;
-use crate::task::{Done, Task, Ticket};
+use crate::task::{Done, Task, Ticket, weight};
 use crate::verdict;
 
 /// Rows rendered at the same time.
 const RENDER_AT_ONCE: usize = 16;
+/// Rows of one claim at most: their weight is known only when they are here.
+const AT_ONCE: usize = 512;
 /// What a row is taken to weigh before it is read.
 const GUESS: usize = 2048;
 /// An idle table is asked this much less often than a busy one.
@@ -45,29 +45,25 @@ pub(crate) async fn claim_channel(shared: Arc<Shared>, channel: Channel) {
 /// Claims while there is room and something to claim. Whether anything was found.
 async fn claim_all(shared: &Arc<Shared>, channel: Channel) -> bool {
     let mark = shared.lanes.lock().mark();
-    let mut live = Priority::ALL;
-    let mut live = live.as_mut_slice();
+    let mut live = Priority::ALL.to_vec();
     let mut found = false;
-    while !live.is_empty() && !shared.stop_claims.is_cancelled() {
+    while !live.is_empty() {
         let room = shared.lanes.lock().room(channel, Instant::now().into_std());
-        if room == 0 || !shared.lease.holds(shared.clock.now()) {
+        if room == 0 || shared.stop_claims.is_cancelled() || !shared.lease.holds(shared.clock.now()) {
             return found;
         }
         let weights = live.iter().map(|priority| priority.weight() as usize).sum::<usize>();
-        let mut kept = 0;
-        for index in (0..live.len()).rev() {
-            let priority = live[index];
-            let limit = (room * priority.weight() as usize).div_ceil(weights);
-            match claim(shared, channel, priority, limit).await {
+        let mut still = Vec::with_capacity(live.len());
+        for priority in live.iter().rev() {
+            let limit = (room * priority.weight() as usize).div_ceil(weights).min(AT_ONCE);
+            match claim(shared, channel, *priority, limit).await {
                 Ok(Claimed { rows, exhausted }) => {
                     found |= rows > 0;
                     if !exhausted {
-                        kept += 1;
-                        let from = live.len() - kept;
-                        live.swap(index, from);
+                        still.insert(0, *priority);
                     }
                     if !exhausted && rows == 0 {
-                        // It did not fit: the memory is full whatever `room` says.
+                        // Nothing fitted: the memory is full, whatever `room` said.
                         return found;
                     }
                 }
@@ -78,13 +74,9 @@ async fn claim_all(shared: &Arc<Shared>, channel: Channel) -> bool {
                 }
             }
         }
-        let from = live.len() - kept;
-        live = &mut live[from..];
-        live.sort_unstable();
+        live = still;
     }
-    if live.is_empty() {
-        shared.lanes.lock().exhausted(channel, mark);
-    }
+    shared.lanes.lock().exhausted(channel, mark);
     found
 }
 
@@ -178,7 +170,12 @@ async fn take_in(shared: &Arc<Shared>, job: Job, account: Arc<Account>) {
     } else {
         match shared.handler.prepare(&job).await {
             Ok(message) => {
-                let go = shared.lanes.lock().land(Box::new(Task { ticket, message }));
+                let bytes = weight(row, &job.payload, Some(&message));
+                let ticket = Ticket { bytes, ..ticket };
+                let mut lanes = shared.lanes.lock();
+                lanes.reweigh(GUESS, bytes);
+                let go = lanes.land(Box::new(Task { ticket, message }));
+                drop(lanes);
                 sender::dispatch(shared, go.into_iter().collect());
                 return;
             }
@@ -194,10 +191,9 @@ fn unprepared(ticket: Ticket, error: &Error, now: Timestamp) -> Done {
     if error.code == ErrorCode::Unavailable {
         return verdict::give_back(ticket, now + LATER, now);
     }
-    let code = error.code.as_str().to_owned();
+    let code = error.code.as_str();
     tracing::warn!(id = ticket.id.0, code, "a notification cannot be rendered");
-    let error = DeliveryError { code, message: error.detail.clone(), permanent: true };
-    verdict::reject(ticket, error, "permanent", now)
+    verdict::reject(ticket, code, error.detail.clone(), "permanent", now)
 }
 
 /// Its outcome goes the way of all outcomes, unless it was cancelled meanwhile.
@@ -208,9 +204,4 @@ async fn leave(shared: &Shared, done: Done) {
     if let Some(permitted) = left {
         place.send(done.permitted(permitted));
     }
-}
-
-/// How long a rescuer or a promoter sleeps: never all processes at once.
-pub(crate) fn jittered(shared: &Shared, wait: Duration) -> Duration {
-    wait.mul_f64(0.8 + 0.4 * shared.entropy.fraction())
 }

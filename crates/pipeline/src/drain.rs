@@ -19,12 +19,12 @@ pub(crate) async fn drain(shared: &Arc<Shared>, doors: &Doors) {
     shared.accepting.store(false, Ordering::Release);
     // What is written from here on is left to others; what already waits for its commit gets it.
     shared.lanes.lock().stop_hand_off();
+    shared.stop_claims.cancel();
     doors.close();
     let in_time = tokio::time::timeout_at(until, in_order(shared, until)).await.is_ok();
     if !in_time {
         tracing::warn!("the drain took too long: the leases of what is left end by themselves");
     }
-    shared.stop_claims.cancel();
     shared.stop_outcomes.cancel();
     shared.stop_rest.cancel();
 }
@@ -32,7 +32,6 @@ pub(crate) async fn drain(shared: &Arc<Shared>, doors: &Doors) {
 async fn in_order(shared: &Arc<Shared>, until: Instant) {
     shared.writing.close();
     shared.writing.wait().await;
-    shared.stop_claims.cancel();
     shared.claiming.close();
     shared.claiming.wait().await;
     release(shared).await;

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use carillon_domain::Channel;
 use chrono::TimeDelta;
 
-use crate::claims::jittered;
 use crate::lease::Mark;
 use crate::shared::Shared;
 
@@ -14,8 +14,9 @@ const PROMOTE: u32 = 1000;
 /// The promoter looks at least this often: another process may have scheduled something.
 const PROMOTE_EVERY: Duration = Duration::from_secs(1);
 /// And not more often than this, whatever it is told.
-const PROMOTE_REST: Duration = Duration::from_millis(5);
+const PROMOTE_REST: Duration = Duration::from_millis(10);
 const HEAL_EVERY: Duration = Duration::from_mins(1);
+const MEASURE_EVERY: Duration = Duration::from_secs(10);
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// How long idempotency keys are kept.
 const KEYS_KEPT: TimeDelta = TimeDelta::hours(72);
@@ -65,10 +66,14 @@ pub(crate) async fn rescue(shared: Arc<Shared>) {
 /// Makes due rows ready in time.
 pub(crate) async fn promote(shared: Arc<Shared>) {
     loop {
-        let wait = match shared.work.promote(shared.clock.now(), PROMOTE).await {
+        shared.wake.look();
+        let now = shared.clock.now();
+        let wait = match shared.work.promote(now, PROMOTE).await {
             Ok(promoted) => {
                 if promoted.rows > 0 {
-                    shared.settings.channels.iter().for_each(|channel| shared.nudge(*channel));
+                    for channel in &shared.settings.channels {
+                        shared.nudge(*channel);
+                    }
                 }
                 let more = promoted.rows >= u64::from(PROMOTE);
                 if more { PROMOTE_REST } else { promoted.next.unwrap_or(PROMOTE_EVERY) }
@@ -81,10 +86,9 @@ pub(crate) async fn promote(shared: Arc<Shared>) {
         };
         tokio::select! {
             () = shared.stop_rest.cancelled() => return,
-            () = tokio::time::sleep(wait.clamp(PROMOTE_REST, PROMOTE_EVERY)) => {}
             () = async {
-                shared.promote.notified().await;
                 tokio::time::sleep(PROMOTE_REST).await;
+                shared.wake.sleep(now, wait.min(PROMOTE_EVERY)).await;
             } => {}
         }
     }
@@ -116,6 +120,32 @@ pub(crate) async fn sweep(shared: Arc<Shared>) {
             shared.meters.store_error("idempotency_sweep");
         }
     }
+}
+
+/// Shows how much lies in the table.
+pub(crate) async fn measure(shared: Arc<Shared>) {
+    const STATES: [&str; 5] = ["ready", "leased", "waiting", "parked", "blocked"];
+    while sleep(&shared, jittered(&shared, MEASURE_EVERY)).await {
+        let depths = match shared.work.queue_depth().await {
+            Ok(depths) => depths,
+            Err(error) => {
+                tracing::warn!(%error, "the queue cannot be measured");
+                shared.meters.store_error("queue_depth");
+                continue;
+            }
+        };
+        for channel in Channel::ALL {
+            for (state, word) in (0_i16..).zip(STATES) {
+                let found = depths.iter().filter(|depth| depth.channel == channel && depth.state == state);
+                shared.meters.set_queue_rows(channel.as_str(), word, found.map(|depth| depth.rows).sum());
+            }
+        }
+    }
+}
+
+/// Never all processes at once.
+fn jittered(shared: &Shared, wait: Duration) -> Duration {
+    wait.mul_f64(0.8 + 0.4 * shared.entropy.fraction())
 }
 
 /// `false`: told to stop meanwhile.

@@ -3,20 +3,21 @@
 
 mod account;
 mod backlog;
+mod commit;
 mod lane;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use carillon_domain::delivery::Outcome;
 use carillon_domain::{Channel, NotificationId, Priority, TenantId};
 use carillon_ports::Account;
-use carillon_ports::work::{Hold, Raise};
+use carillon_ports::work::Hold;
 use carillon_resilience::breaker::{self, Permit};
 use carillon_telemetry::{Meters, meters};
 
-use crate::task::{Leaver, Parcel};
+use crate::task::Parcel;
 use account::{Desk, lane_number};
 use backlog::Backlog;
 pub(crate) use backlog::Mark;
@@ -24,9 +25,6 @@ use lane::Landed;
 
 /// The fewest rows that a claim may bring: an account that nobody has met yet has no slots to go by.
 const SMALL_CLAIM: usize = 64;
-/// Rows handed back by one commit.
-const HAND_BACK: usize = 512;
-
 /// A row that asks for a place in memory.
 pub(crate) struct Guest<'a> {
     pub(crate) account: &'a Arc<Account>,
@@ -34,14 +32,6 @@ pub(crate) struct Guest<'a> {
     pub(crate) tenant: TenantId,
     pub(crate) priority: Priority,
     pub(crate) bytes: usize,
-}
-
-/// What the next commit is to permit, and whose account is shut.
-#[derive(Debug, Default)]
-pub(crate) struct Plan {
-    pub(crate) raises: Vec<Raise>,
-    /// To be handed back to the table, not before then.
-    pub(crate) returned: Vec<(Parcel, Instant)>,
 }
 
 /// All that one process holds.
@@ -203,89 +193,6 @@ impl Lanes {
         *held = held.saturating_sub(1);
     }
 
-    /// What the commit that writes `done` may permit.
-    pub(crate) fn propose(&mut self, done: &[Leaver], now: Instant) -> Plan {
-        let mut plan = Plan::default();
-        if self.frozen {
-            return plan;
-        }
-        let mut freed = HashMap::<u16, usize>::new();
-        for done in done.iter().filter(|done| done.permitted) {
-            *freed.entry(done.ticket.account.index).or_default() += 1;
-        }
-        let mut idle = Vec::new();
-        for index in &self.busy {
-            let Some(desk) = self.desks.get_mut(usize::from(*index)).and_then(Option::as_deref_mut) else { continue };
-            if let Some(until) = desk.shut_until(now) {
-                let mut taken = Vec::new();
-                for lane in &mut desk.lanes {
-                    lane.take_waiting(HAND_BACK.saturating_sub(plan.returned.len() + taken.len()), &mut taken);
-                }
-                plan.returned.extend(taken.into_iter().map(|task| (task, until)));
-            } else {
-                let before = desk.outstanding;
-                desk.propose(freed.get(index).copied().unwrap_or(0), now, &mut plan.raises);
-                self.active += desk.outstanding - before;
-            }
-            if desk.unpermitted() == 0 {
-                idle.push(*index);
-            }
-        }
-        for index in idle {
-            self.busy.remove(&index);
-        }
-        plan
-    }
-
-    /// Whether a commit of its own is worth it: slots are free and rows wait for them, or must leave.
-    pub(crate) fn wants_commit(&self, now: Instant) -> bool {
-        !self.frozen
-            && self.busy.iter().any(|index| {
-                self.desks.get(usize::from(*index)).and_then(Option::as_deref).is_some_and(|desk| {
-                    desk.unpermitted() > 0 && (desk.outstanding < desk.window(now) || desk.shut_until(now).is_some())
-                })
-            })
-    }
-
-    /// `done` and `raises` are on disk. Returns what may be sent now.
-    pub(crate) fn committed(&mut self, done: &[Leaver], raises: &[Raise], cancelled: &[NotificationId]) -> Vec<Parcel> {
-        for done in done {
-            let (hold, permitted) = (done.ticket.hold, done.permitted);
-            if let Some(desk) = self.desk_of(hold.lane) {
-                desk.outstanding -= usize::from(permitted);
-            }
-            self.active -= usize::from(permitted);
-            self.give_back(done.ticket.account.channel, done.ticket.bytes);
-        }
-        if !cancelled.is_empty() {
-            self.drop_cancelled(raises, cancelled);
-        }
-        let mut go = Vec::new();
-        for raise in raises {
-            if let Some(desk) = self.desk_of(raise.lane) {
-                desk.lanes[priority_of(raise.lane)].raise(raise.hi, &mut go);
-            }
-        }
-        go
-    }
-
-    fn drop_cancelled(&mut self, raises: &[Raise], cancelled: &[NotificationId]) {
-        for id in cancelled {
-            for raise in raises {
-                let Some(desk) = self.desk_of(raise.lane) else { continue };
-                let (channel, lane) = (desk.account.channel, &mut desk.lanes[priority_of(raise.lane)]);
-                let Some(removed) = lane.hand_of(*id).and_then(|hand| lane.remove(hand)) else { continue };
-                desk.outstanding -= usize::from(removed.permitted);
-                self.active -= usize::from(removed.permitted);
-                // One that has not landed yet gives its credits back when it does.
-                if let Some(task) = removed.task {
-                    self.give_back(channel, task.ticket.bytes);
-                }
-                break;
-            }
-        }
-    }
-
     /// May this call be made now? The time before which not, otherwise.
     pub(crate) fn begin(&mut self, lane: i32, now: Instant) -> Result<Permit, Instant> {
         self.desk_of(lane).map_or(Err(now), |desk| desk.begin(now))
@@ -306,6 +213,11 @@ impl Lanes {
     /// The numbers of that lane's account.
     pub(crate) fn meters_of(&mut self, lane: i32) -> Option<Arc<meters::Account>> {
         self.desk_of(lane).map(|desk| Arc::clone(&desk.meters))
+    }
+
+    /// A row weighs `now` bytes, not `before`.
+    pub(crate) fn reweigh(&mut self, before: usize, now: usize) {
+        self.bytes = self.bytes.saturating_sub(before) + now;
     }
 
     /// How many rows of `channel` a claim may bring now.
@@ -341,24 +253,6 @@ impl Lanes {
     /// Claims begun after `mark` have found all there is of `channel`.
     pub(crate) fn exhausted(&mut self, channel: Channel, mark: Mark) {
         self.backlog.clear(channel, mark);
-    }
-
-    /// New rows are left to the table from now on.
-    pub(crate) fn stop_hand_off(&mut self) {
-        self.hand_off = false;
-    }
-
-    /// Permits nothing from now on, and gives up what is not permitted.
-    pub(crate) fn freeze(&mut self) -> Vec<Parcel> {
-        self.frozen = true;
-        let mut taken = Vec::new();
-        for lane in self.desks.iter_mut().flatten().flat_map(|desk| &mut desk.lanes) {
-            lane.take_waiting(usize::MAX / 2, &mut taken);
-        }
-        for task in &taken {
-            self.give_back(task.ticket.account.channel, task.ticket.bytes);
-        }
-        taken
     }
 
     /// Rows with permission that are not done.

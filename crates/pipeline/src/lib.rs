@@ -23,6 +23,7 @@ mod shared;
 mod tally;
 mod task;
 mod verdict;
+mod wake;
 
 pub use pipeline::{Health, Pipeline};
 pub use settings::Settings;

@@ -93,8 +93,10 @@ async fn commit(shared: &Arc<Shared>, done: &mut Vec<Done>) {
     } else {
         backlog.into_iter().flatten().for_each(|channel| shared.nudge(channel));
     }
-    if outcomes.iter().any(|outcome| matches!(outcome.verdict, Verdict::Retry { .. })) {
-        shared.promote.notify_one();
+    for outcome in &outcomes {
+        if let Verdict::Retry { due, .. } = outcome.verdict {
+            shared.wake.expect(due);
+        }
     }
 }
 
@@ -113,7 +115,7 @@ async fn persist(shared: &Shared, outcomes: &mut [Finish], raises: &[Raise]) -> 
         }
         tracing::warn!(%error, "outcomes cannot be written yet");
         tokio::select! {
-            () = shared.fenced.cancelled() => return None,
+            () = shared.stop_rest.cancelled() => return None,
             () = tokio::time::sleep(wait) => {}
         }
         wait = (wait * 2).min(LAST_WAIT);
@@ -141,7 +143,7 @@ async fn one_by_one(shared: &Shared, outcomes: &mut [Finish], raises: &[Raise]) 
                     strip(outcome);
                 }
                 Err(_) => tokio::select! {
-                    () = shared.fenced.cancelled() => return None,
+                    () = shared.stop_rest.cancelled() => return None,
                     () = tokio::time::sleep(LAST_WAIT) => {}
                 },
             }
@@ -157,7 +159,7 @@ async fn one_by_one(shared: &Shared, outcomes: &mut [Finish], raises: &[Raise]) 
             return Some(all);
         }
         tokio::select! {
-            () = shared.fenced.cancelled() => return None,
+            () = shared.stop_rest.cancelled() => return None,
             () = tokio::time::sleep(LAST_WAIT) => {}
         }
     }

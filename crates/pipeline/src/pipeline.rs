@@ -116,6 +116,7 @@ impl Pipeline {
         spawn(&shared, &rest, janitor::promote(Arc::clone(&shared)));
         spawn(&shared, &rest, janitor::heal(Arc::clone(&shared)));
         spawn(&shared, &rest, janitor::sweep(Arc::clone(&shared)));
+        spawn(&shared, &rest, janitor::measure(Arc::clone(&shared)));
         let doors = Doors { open: Mutex::new(Some((small, large))) };
         Ok(Self(Arc::new(Inner { shared, doors, ids: Ids::default() })))
     }
@@ -144,7 +145,9 @@ impl Pipeline {
 
     /// Something became ready in the table: claim soon. Never waits.
     pub fn nudge(&self) {
-        self.0.shared.nudge_all();
+        let shared = &self.0.shared;
+        shared.wake.expect(shared.clock.now());
+        shared.nudge_all();
     }
 
     /// Stops intake, gives back what is unsent, waits for calls in flight, writes their outcomes and ends the lease.

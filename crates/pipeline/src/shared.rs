@@ -18,6 +18,7 @@ use crate::lanes::Lanes;
 use crate::lease::Lease;
 use crate::settings::Settings;
 use crate::task::{Done, Parcel};
+use crate::wake::Wake;
 
 /// One pipeline's parts. The tokens tell its tasks to end, in the order of `drain`.
 pub(crate) struct Shared {
@@ -36,8 +37,7 @@ pub(crate) struct Shared {
     pub(crate) commit_wanted: Notify,
     /// A row has become done: drain looks whether it was the last.
     pub(crate) settled: Notify,
-    /// The promoter should look again.
-    pub(crate) promote: Notify,
+    pub(crate) wake: Wake,
     claims: [Notify; 5],
     pub(crate) fenced: CancellationToken,
     pub(crate) stop_claims: CancellationToken,
@@ -84,7 +84,7 @@ impl Shared {
             accepting: AtomicBool::new(true),
             commit_wanted: Notify::new(),
             settled: Notify::new(),
-            promote: Notify::new(),
+            wake: Wake::default(),
             claims: std::array::from_fn(|_| Notify::new()),
             fenced: CancellationToken::new(),
             stop_claims: CancellationToken::new(),
@@ -115,7 +115,6 @@ impl Shared {
     }
 
     pub(crate) fn nudge_all(&self) {
-        self.promote.notify_one();
         for channel in Channel::ALL {
             self.nudge(channel);
         }

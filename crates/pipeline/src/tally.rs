@@ -1,6 +1,6 @@
 //! Counts what became of notifications, once it is on disk.
 
-use carillon_domain::NotificationId;
+use carillon_domain::{EventKind, NotificationId};
 use carillon_ports::work::{Finish, Verdict};
 
 use crate::shared::Shared;
@@ -21,14 +21,15 @@ pub(crate) fn count(shared: &Shared, leavers: &[Leaver], outcomes: &[Finish], lo
                 }
             }
             Verdict::Retry { error: Some(_), .. } => {
-                let unknown = outcome.transitions.iter().any(|t| t.kind == carillon_domain::EventKind::Unknown);
-                if unknown && let Some(account) = shared.lanes.lock().meters_of(outcome.hold.lane) {
+                meters.retried(channel, leaver.trouble);
+                if outcome.transitions.iter().any(|step| step.kind == EventKind::Unknown)
+                    && let Some(account) = shared.lanes.lock().meters_of(outcome.hold.lane)
+                {
                     account.resent();
                 }
-                meters.retried(channel, if unknown { "unknown" } else { "provider" });
             }
             Verdict::Failed { reason, .. } => {
-                meters.failed(channel, reason, tenant);
+                meters.failed(channel, leaver.trouble, tenant);
                 meters.dead_lettered(channel, reason);
             }
             Verdict::Retry { error: None, .. } | Verdict::Held { .. } => {}

@@ -45,6 +45,8 @@ pub(crate) struct Leaver {
     pub(crate) ticket: Ticket,
     /// It had a slot, which the commit frees.
     pub(crate) permitted: bool,
+    /// What went wrong, for the meters: a stable word.
+    pub(crate) trouble: &'static str,
 }
 
 /// A row that we are done with, and what is to be written about it.

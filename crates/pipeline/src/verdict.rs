@@ -24,6 +24,10 @@ pub(crate) fn settle(policy: &Policy, ticket: Ticket, outcome: Outcome, span: Sp
     let attempt = ticket.attempts + 1;
     let kind = ticket.account.provider.kind();
     let step = |kind_of, at| Transition::new(kind_of, at).by(attempt, kind);
+    let trouble_word = match &outcome {
+        Outcome::Sent(_) => "",
+        Outcome::Retry(failure) | Outcome::Failed(failure) | Outcome::Unknown(failure) => failure.code,
+    };
     let mut steps = vec![step(EventKind::Sending, span.began)];
     let at = span.ended;
     let verdict = match outcome {
@@ -69,31 +73,39 @@ pub(crate) fn settle(policy: &Policy, ticket: Ticket, outcome: Outcome, span: Sp
             }
         }
     };
-    done(ticket, verdict, steps, attempt, at)
+    done(ticket, verdict, steps, attempt, at, trouble_word)
 }
 
 /// Its time was over before it was sent.
 pub(crate) fn expired(ticket: Ticket, at: Timestamp) -> Done {
     let message = "its time was over before it could be sent".to_owned();
-    reject(ticket, DeliveryError { code: "expired".to_owned(), message, permanent: true }, "expired", at)
+    reject(ticket, "expired", message, "expired", at)
 }
 
 /// It cannot be sent, ever: no provider was asked.
-pub(crate) fn reject(ticket: Ticket, error: DeliveryError, reason: &'static str, at: Timestamp) -> Done {
+pub(crate) fn reject(ticket: Ticket, code: &'static str, message: String, reason: &'static str, at: Timestamp) -> Done {
+    let error = DeliveryError { code: code.to_owned(), message, permanent: true };
     let mut steps = Vec::new();
     let verdict = fail(&mut steps, &Transition::new, at, error, reason);
     let attempts = ticket.attempts;
-    done(ticket, verdict, steps, attempts, at)
+    done(ticket, verdict, steps, attempts, at, code)
 }
 
 /// It goes back to the table until `due`; no provider was asked, and it costs nothing. The timeline does not tell: behind
 /// a dead provider it happens each minute.
 pub(crate) fn give_back(ticket: Ticket, due: Timestamp, at: Timestamp) -> Done {
     let (attempts, tries) = (ticket.attempts, ticket.tries);
-    done(ticket, Verdict::Retry { due, error: None, tries }, Vec::new(), attempts, at)
+    done(ticket, Verdict::Retry { due, error: None, tries }, Vec::new(), attempts, at, "")
 }
 
-fn done(ticket: Ticket, verdict: Verdict, transitions: Vec<Transition>, attempts: i32, at: Timestamp) -> Done {
+fn done(
+    ticket: Ticket,
+    verdict: Verdict,
+    transitions: Vec<Transition>,
+    attempts: i32,
+    at: Timestamp,
+    trouble: &'static str,
+) -> Done {
     let provider = ticket.account.provider.kind().to_owned();
     let finish = Finish {
         id: ticket.id,
@@ -105,7 +117,7 @@ fn done(ticket: Ticket, verdict: Verdict, transitions: Vec<Transition>, attempts
         at,
         transitions,
     };
-    Done { leaver: Leaver { ticket, permitted: true }, finish }
+    Done { leaver: Leaver { ticket, permitted: true, trouble }, finish }
 }
 
 fn fail(

@@ -186,3 +186,36 @@ impl Lane {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lane(hands: i64) -> Lane {
+        let mut lane = Lane::default();
+        for id in 1..=hands {
+            assert_eq!(lane.reserve(NotificationId(id), false), id);
+        }
+        lane
+    }
+
+    #[test]
+    fn permission_goes_by_hand_and_passes_over_what_is_gone() {
+        let mut lane = lane(4);
+        assert!(lane.remove(2).is_some_and(|removed| !removed.permitted));
+        assert_eq!([lane.propose(), lane.propose(), lane.propose(), lane.propose()], [Some(1), Some(3), Some(4), None]);
+        assert_eq!(lane.unpermitted(), 0);
+        assert!(lane.remove(3).is_some_and(|removed| removed.permitted));
+        assert!(lane.remove(3).is_none());
+    }
+
+    #[test]
+    fn what_began_with_a_slot_needs_no_permission() {
+        let mut lane = Lane::default();
+        assert_eq!((lane.reserve(NotificationId(7), true), lane.unpermitted()), (1, 0));
+        assert_eq!(lane.propose(), None);
+        assert_eq!(lane.hand_of(NotificationId(7)), Some(1));
+        assert!(lane.remove(1).is_some_and(|removed| removed.permitted));
+        assert_eq!(lane.reserve(NotificationId(8), false), 2, "a hand is never given twice");
+    }
+}
