@@ -38,6 +38,15 @@ struct Inner {
     ids: Ids,
 }
 
+impl Drop for Inner {
+    /// Nobody can ask for a drain any more: the parts end, and the lease by itself.
+    fn drop(&mut self) {
+        self.shared.stop_claims.cancel();
+        self.shared.stop_outcomes.cancel();
+        self.shared.stop_rest.cancel();
+    }
+}
+
 /// Where submissions enter.
 pub(crate) struct Doors {
     open: Mutex<Option<(mpsc::Sender<Arrival>, mpsc::Sender<Arrival>)>>,

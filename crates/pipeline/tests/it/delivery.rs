@@ -163,3 +163,24 @@ async fn many_at_once_get_distinct_ids_and_are_all_sent() {
     rig.until("all", || rig.store.count(|state| *state == State::Sent) == 3000).await;
     rig.is_at_rest();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_several_threads_each_is_sent_once_and_nothing_leaks() {
+    let rig = Rig::with(Settings { waiting_rows: 300, ..Settings::default() }).await;
+    for provider in [&rig.sms, &rig.email, &rig.push] {
+        provider.does(|message, _| (Duration::from_millis(u64::from(message.id.0 % 7 == 0)), Some(sent())));
+    }
+    let channels = [Channel::Sms, Channel::Push, Channel::Email, Channel::Push];
+    let sends = (0..1200).map(|n| rig.send(channels[n % 4]));
+    let batches = Priority::ALL.map(|priority| rig.send_many(Channel::Push, priority, 200));
+    futures_util::future::join(futures_util::future::join_all(sends), futures_util::future::join_all(batches)).await;
+    let all = || rig.store.count(|state| *state == State::Sent) == 2000;
+    rig.until("all sent", all).await;
+    rig.until("rest", || rig.pipeline.healthy().waiting_rows == 0).await;
+    rig.is_at_rest();
+    for (provider, calls) in [(&rig.sms, 300), (&rig.email, 300), (&rig.push, 1400)] {
+        assert_eq!(provider.calls.lock().len(), calls);
+    }
+    rig.pipeline.drain().await;
+    assert_eq!(rig.store.model.lock().log.last(), Some(&"end"));
+}

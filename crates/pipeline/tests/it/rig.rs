@@ -224,7 +224,9 @@ impl Rig {
         let first = self.pipeline.next_ids(count).await.unwrap();
         let ids: Vec<i64> = (first..).take(count).collect();
         let mut items: Vec<_> = ids.iter().map(|id| item(*id, channel, self.clock.now())).collect();
-        items.iter_mut().for_each(|item| item.notification.priority = priority);
+        for item in &mut items {
+            item.notification.priority = priority;
+        }
         self.pipeline.accept(Submission { items, idempotency: None }).await.unwrap();
         ids
     }
