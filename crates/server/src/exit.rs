@@ -53,6 +53,12 @@ impl Failure {
         Self::Failed { message: message.into(), hint: None }
     }
 
+    /// What the store or the pipeline says at the start.
+    pub(crate) fn from_domain(error: carillon_domain::Error) -> Self {
+        let cause = error.source.map_or_else(String::new, |source| format!(": {source}"));
+        Self::plain(format!("{}{cause}", error.detail))
+    }
+
     /// The exit code, as [`EXIT_CODES`] documents it.
     pub(crate) fn code(&self) -> u8 {
         match self {

@@ -5,8 +5,12 @@ mod banner;
 mod cli;
 mod config;
 mod exit;
+mod first_start;
+mod health;
+mod providers;
 mod serve;
 mod signals;
+mod upkeep;
 
 use std::io::Write as _;
 use std::process::ExitCode;

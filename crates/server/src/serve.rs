@@ -1,14 +1,32 @@
 //! `carillon serve`: brings everything up, in the order in which it can fail, and takes it down in reverse.
 
-use std::time::Instant;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
+use axum::serve::ListenerExt as _;
+use carillon_app::{App, Catalog, Delivery, Parts};
+use carillon_auth::Authenticator;
+use carillon_domain::time::{SystemClock, SystemEntropy};
+use carillon_domain::{Clock, Entropy};
+use carillon_pipeline::{Pipeline, Settings};
+use carillon_ports::{Accounts, Store};
+use carillon_rest::{RestSettings, RestState};
+use carillon_store::{Options, Target};
+use carillon_telemetry::{Meters, Prometheus};
+use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 use crate::banner::{self, Banner};
 use crate::config::{Config, Mail};
 use crate::exit::Failure;
-use crate::signals;
+use crate::{first_start, health, providers, signals, upkeep};
+
+/// How long requests in flight may take when the process stops; the rest of the drain belongs to the pipeline.
+const REQUESTS_END_WITHIN: Duration = Duration::from_secs(4);
+/// How long the pipeline may take to drain; with the requests it stays under the 25 s that are promised.
+const DRAIN: Duration = Duration::from_secs(20);
 
 /// Runs until a signal ends it.
 pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
@@ -20,13 +38,144 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     }
     let listener = listen(&config).await?;
     let port = listener.local_addr().context("cannot tell the port")?.port();
-    let shutdown = signals::shutdown()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy);
+    let accounts: Arc<dyn Accounts> = Arc::new(providers::accounts(&config, &clock)?);
+    let opened = open(&config).await?;
+    let store = opened.store;
+    let first_key = first_start::first_start(&store, &*clock, &*entropy).await?;
+
+    let house = House::build(&config, &store, accounts, clock, entropy).await?;
+    let stop = signals::shutdown()?;
+    let upkeep = upkeep::start(&house.prometheus, &house.meters, &store);
+    let served = tokio::spawn(serve_http(listener, house.router, stop.clone()));
+
     let url = config.base_url(port);
-    let database = config.database_shown().unwrap_or_else(|| format!("SQLite at {}", config.data_dir.display()));
-    Banner { url: &url, database: &database, fresh: false, provider: provider(&config), first_key: None }.print();
+    let provider = provider(&config);
+    Banner {
+        url: &url,
+        database: &opened.description,
+        fresh: opened.fresh,
+        provider,
+        first_key: first_key.as_ref(),
+    }
+    .print();
+    drop(first_key);
     banner::ready(started.elapsed());
-    shutdown.cancelled().await;
+
+    let fenced = tokio::select! {
+        () = stop.cancelled() => false,
+        () = house.pipeline.fenced() => true,
+    };
+    house.health.stop();
+    stop.cancel();
+    if !fenced && tokio::time::timeout(REQUESTS_END_WITHIN, served).await.is_err() {
+        tracing::warn!("some requests did not end in time");
+    }
+    house.pipeline.drain().await;
+    upkeep.abort();
+    drop(store);
+    // What is still under way in the database ends by its own timeouts, not by ours.
+    let _ = tokio::time::timeout(Duration::from_secs(1), opened.guard.close()).await;
+    if fenced {
+        return Err(Failure::plain("another process has taken over what this one held; it must be started anew").into());
+    }
     Ok(())
+}
+
+/// Everything that runs, wired.
+struct House {
+    pipeline: Pipeline,
+    health: Arc<health::Health>,
+    prometheus: Prometheus,
+    meters: Arc<Meters>,
+    router: axum::Router,
+}
+
+impl House {
+    async fn build(
+        config: &Config,
+        store: &Store,
+        accounts: Arc<dyn Accounts>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> anyhow::Result<Self> {
+        let prometheus = Prometheus::new();
+        let meters = Arc::new(Meters::new(&prometheus, config.metrics_tenants));
+        let catalog = Catalog::new(Arc::clone(&store.templates));
+        let pipeline = Pipeline::start(
+            Arc::clone(&store.work),
+            Arc::new(Delivery::new(Arc::clone(&accounts), catalog.clone())),
+            Arc::clone(&clock),
+            Arc::clone(&entropy),
+            Arc::clone(&meters),
+            Settings { lease: config.lease, drain: DRAIN, ..Settings::default() },
+        )
+        .await
+        .map_err(Failure::from_domain)?;
+        let app = App::new(Parts {
+            store: store.clone(),
+            acceptor: Arc::new(pipeline.clone()),
+            accounts,
+            catalog,
+            clock: Arc::clone(&clock),
+            entropy: Arc::clone(&entropy),
+        });
+        let auth = Authenticator::new(Arc::clone(&store.tenants), Arc::clone(&clock));
+        let pages = axum::Router::new();
+        let health = Arc::new(health::Health::new(pipeline.clone(), Arc::clone(&store.work)));
+        let state = RestState {
+            app,
+            auth,
+            meters: Arc::clone(&meters),
+            prometheus: prometheus.clone(),
+            clock,
+            entropy,
+            health: Arc::clone(&health) as Arc<dyn carillon_rest::HealthSource>,
+            settings: RestSettings {
+                public_url: config.public_url.clone(),
+                metrics_token: config.metrics_token.clone(),
+            },
+        };
+        let router = carillon_rest::router_with_pages(state, pages);
+        Ok(Self { pipeline, health, prometheus, meters, router })
+    }
+}
+
+/// Opens the store that the configuration names.
+pub(crate) async fn open(config: &Config) -> Result<carillon_store::Opened, Failure> {
+    carillon_store::open(Options { target: target(config) }).await.map_err(|error| refused(config, &error))
+}
+
+/// The database that the configuration names.
+pub(crate) fn target(config: &Config) -> Target {
+    match &config.database_url {
+        Some(url) => {
+            Target::Postgres { url: url.expose_secret().to_owned(), max_connections: config.database_connections }
+        }
+        None => Target::Sqlite { folder: config.data_dir.clone() },
+    }
+}
+
+/// What to tell when the database cannot be opened.
+pub(crate) fn refused(config: &Config, error: &carillon_store::OpenError) -> Failure {
+    let hint = if config.database_url.is_some() {
+        format!("DATABASE_URL came from {}; `carillon config` shows every setting and its source", config.database_source)
+    } else {
+        "CARILLON_DATA_DIR chooses another folder; `carillon config` shows every setting and its source".to_owned()
+    };
+    Failure::hinted(error.to_string(), hint)
+}
+
+async fn serve_http(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
+    let listener = listener.tap_io(|stream| {
+        // An answer is small and complete: nothing is gained by waiting for more.
+        let _ = stream.set_nodelay(true);
+    });
+    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
+    if let Err(error) = served {
+        tracing::error!(%error, "the HTTP server has ended");
+    }
 }
 
 /// Takes the port before anything else is begun: the commonest mistake should be the quickest to show.
@@ -46,3 +195,4 @@ fn provider(config: &Config) -> Option<&'static str> {
         Mail::SendGrid { .. } => Some("sendgrid"),
     }
 }
+

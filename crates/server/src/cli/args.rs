@@ -36,6 +36,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Start the service (also without any command)
     Serve(SettingFlags),
+    /// Bring the database to this version's shape, and end
+    Migrate(SettingFlags),
     /// Make and list tenants
     Tenant(TenantArgs),
     /// Make, list and revoke API keys
@@ -54,6 +56,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Ask the server how it is; the exit code tells scripts
     Health(Reach),
+    /// Print the OpenAPI 3.1 document
+    Openapi,
     /// Print completions for a shell
     #[command(after_help = "Example: carillon completions bash > /etc/bash_completion.d/carillon")]
     Completions {

@@ -31,6 +31,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     match cli.command {
         None => Ok(serve::serve(load(cli.settings.0)?).await?),
         Some(Command::Serve(settings)) => Ok(serve::serve(load(settings.0)?).await?),
+        Some(Command::Migrate(settings)) => migrate(load(settings.0)?).await,
         Some(Command::Tenant(args)) => tenant::run(args).await,
         Some(Command::ApiKey(args)) => api_key::run(args).await,
         Some(Command::Send(args)) => send::run(*args).await,
@@ -40,6 +41,7 @@ pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
         Some(Command::Config(args)) => config(args),
         Some(Command::Doctor(args)) => doctor::run(args).await,
         Some(Command::Health(reach)) => health(&reach).await,
+        Some(Command::Openapi) => plain().line(carillon_rest::openapi_json().trim_end()),
         Some(Command::Completions { shell }) => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "carillon", &mut script);
@@ -59,6 +61,12 @@ fn load(flags: BTreeMap<&'static str, String>) -> Result<Config, Failure> {
 
 fn plain() -> Output {
     Output::new(Format::Table)
+}
+
+async fn migrate(config: Config) -> Result<(), Failure> {
+    let options = carillon_store::Options { target: serve::target(&config) };
+    let fresh = carillon_store::migrate(options).await.map_err(|error| serve::refused(&config, &error))?;
+    plain().line(if fresh { "the database is made" } else { "the database is up to date" })
 }
 
 fn config(args: ConfigArgs) -> Result<(), Failure> {
