@@ -1,1 +1,10 @@
 //! What the tests stand on: a running Carillon, fake providers with a ledger, a load client, the oracle.
+
+pub mod conformance;
+pub mod certs;
+pub mod ledger;
+pub mod port;
+pub mod process;
+pub mod sendgrid;
+pub mod smtp;
+pub mod strict_smtp;

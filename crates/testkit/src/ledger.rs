@@ -1,0 +1,149 @@
+//! What reached the person: the effects that a stand-in has taken, written to disk before it answers. The oracle of
+//! "never lost, never twice": it lives in the test's process, which no test kills.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+
+use carillon_domain::time::{Clock as _, SystemClock};
+use parking_lot::Mutex;
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+/// Most effects that share one fsync.
+const GROUP: usize = 4096;
+
+/// One message taken.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Effect {
+    /// The notification's uuid.
+    pub id: String,
+    /// The address.
+    pub to: String,
+    /// When, in microseconds since 1970.
+    pub at: i64,
+}
+
+/// The effects of one stand-in. Clones are the same ledger.
+#[derive(Debug, Clone)]
+pub struct Ledger {
+    effects: Arc<Mutex<Effects>>,
+    writer: Option<mpsc::Sender<(String, oneshot::Sender<()>)>>,
+}
+
+#[derive(Debug, Default)]
+struct Effects {
+    all: Vec<Effect>,
+    counts: HashMap<String, u64>,
+}
+
+impl Ledger {
+    /// A ledger in memory only, for measuring.
+    pub fn memory() -> Self {
+        Self { effects: Arc::default(), writer: None }
+    }
+
+    /// A ledger that appends JSON lines to `path`; several effects share one fsync. Call it within a runtime.
+    ///
+    /// # Errors
+    /// If the file cannot be opened.
+    pub fn open(path: &Path) -> io::Result<Self> {
+        let file = File::options().create(true).append(true).open(path)?;
+        let (sender, receiver) = mpsc::channel(GROUP);
+        tokio::task::spawn_blocking(move || write(file, receiver));
+        Ok(Self { effects: Arc::default(), writer: Some(sender) })
+    }
+
+    /// Writes one down; `true` once it is on disk. `false`: the disk refuses, so it was not taken.
+    pub async fn record(&self, id: &str, to: &str) -> bool {
+        let effect = Effect { id: id.to_owned(), to: to.to_owned(), at: SystemClock.now().timestamp_micros() };
+        if let Some(writer) = &self.writer {
+            let Ok(line) = serde_json::to_string(&effect) else { return false };
+            let (done, written) = oneshot::channel();
+            if writer.send((line, done)).await.is_err() || written.await.is_err() {
+                return false;
+            }
+        }
+        let mut effects = self.effects.lock();
+        *effects.counts.entry(effect.id.clone()).or_default() += 1;
+        effects.all.push(effect);
+        true
+    }
+
+    /// How often `id` was taken.
+    pub fn count(&self, id: &str) -> u64 {
+        self.effects.lock().counts.get(id).copied().unwrap_or(0)
+    }
+
+    /// How many effects there are, repeats included.
+    pub fn total(&self) -> usize {
+        self.effects.lock().all.len()
+    }
+
+    /// How many different ids there are.
+    pub fn distinct(&self) -> usize {
+        self.effects.lock().counts.len()
+    }
+
+    /// How many effects are repeats of an earlier one.
+    pub fn duplicates(&self) -> u64 {
+        self.effects.lock().counts.values().map(|count| count - 1).sum()
+    }
+
+    /// All effects, in the order in which they were taken.
+    pub fn effects(&self) -> Vec<Effect> {
+        self.effects.lock().all.clone()
+    }
+}
+
+/// The effects in a ledger's file.
+///
+/// # Errors
+/// If the file cannot be read, or a line of it is none.
+pub fn read(path: &Path) -> io::Result<Vec<Effect>> {
+    std::fs::read_to_string(path)?.lines().map(|line| serde_json::from_str(line).map_err(io::Error::from)).collect()
+}
+
+fn write(mut file: File, mut receiver: mpsc::Receiver<(String, oneshot::Sender<()>)>) {
+    let mut group = Vec::with_capacity(GROUP);
+    let mut octets = Vec::new();
+    while receiver.blocking_recv_many(&mut group, GROUP) > 0 {
+        octets.clear();
+        for (line, _) in &group {
+            octets.extend_from_slice(line.as_bytes());
+            octets.push(b'\n');
+        }
+        if file.write_all(&octets).and_then(|()| file.sync_data()).is_err() {
+            return;
+        }
+        for (_, done) in group.drain(..) {
+            let _ = done.send(());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn what_is_counted_is_on_disk() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.jsonl");
+        let ledger = Ledger::open(&path).unwrap();
+        let tasks: Vec<_> = (0..200)
+            .map(|i| {
+                let ledger = ledger.clone();
+                tokio::spawn(async move { ledger.record(&format!("id-{}", i % 150), "ada@x.example").await })
+            })
+            .collect();
+        for task in tasks {
+            assert!(task.await.unwrap());
+        }
+        assert_eq!((ledger.total(), ledger.distinct(), ledger.duplicates()), (200, 150, 50));
+        assert_eq!(ledger.count("id-0"), 2);
+        assert_eq!(read(&path).unwrap().len(), 200);
+    }
+}
