@@ -47,6 +47,8 @@ pub(crate) struct FakeStore {
     pub(crate) model: Mutex<Model>,
     pub(crate) down: AtomicBool,
     pub(crate) fenced: AtomicBool,
+    /// Whether signs of life do not reach it, though all else does.
+    pub(crate) deaf: AtomicBool,
     /// Whether it refuses rows that carry a detail, as a database refuses what it cannot encode.
     pub(crate) picky: AtomicBool,
     clock: Arc<dyn Clock>,
@@ -59,6 +61,7 @@ impl FakeStore {
             model: Mutex::default(),
             down: AtomicBool::new(false),
             fenced: AtomicBool::new(false),
+            deaf: AtomicBool::new(false),
             picky: AtomicBool::new(false),
             clock,
             next: AtomicI64::new(1),
@@ -123,6 +126,9 @@ impl WorkStore for FakeStore {
 
     async fn heartbeat(&self) -> Result<bool, Error> {
         self.up()?;
+        if self.deaf.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("it does not hear"));
+        }
         Ok(!self.fenced.load(Ordering::SeqCst))
     }
 
