@@ -1,6 +1,7 @@
 //! A few connections that only read, away from the async threads. Each read is short: an open reader keeps the
 //! write-ahead log from starting over.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -44,9 +45,13 @@ impl Readers {
         let read = tokio::task::spawn_blocking(move || {
             let _place = place;
             let conn = idle.lock().pop().ok_or_else(|| Error::internal("a reader's place without a reader"))?;
-            let result = limited(&conn, work);
+            // Also after a panic, or the pool would shrink with each.
+            let result = catch_unwind(AssertUnwindSafe(|| limited(&conn, work)));
+            let reset = reset(&conn);
             idle.lock().push(conn);
-            result.map_err(Error::from)
+            let value = result.map_err(|_| Error::internal("a read panicked; the log has why"))?;
+            reset.map_err(Fault::from)?;
+            value.map_err(Error::from)
         });
         read.await.map_err(Error::internal)?
     }
@@ -56,8 +61,11 @@ fn limited<T>(conn: &Connection, work: impl FnOnce(&Connection) -> Result<T, Fau
     let end = Instant::now() + READ_LIMIT;
     conn.progress_handler(STEPS, Some(move || Instant::now() >= end))?;
     conn.prepare_cached("BEGIN")?.execute([])?;
-    let result = work(conn);
+    work(conn)
+}
+
+/// Ends the read transaction: from here on the log may start over.
+fn reset(conn: &Connection) -> rusqlite::Result<()> {
     conn.progress_handler(0, None::<fn() -> bool>)?;
-    conn.execute_batch("ROLLBACK")?;
-    result
+    if conn.is_autocommit() { Ok(()) } else { conn.execute_batch("ROLLBACK") }
 }

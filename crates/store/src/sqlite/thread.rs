@@ -1,5 +1,6 @@
 //! The one thread that writes. It owns the connection and all state that only writers need.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::thread::{self, JoinHandle};
 
@@ -120,7 +121,10 @@ impl Thread {
             .name("sqlite-writer".to_owned())
             .spawn(move || {
                 while let Some(task) = inbox.blocking_recv() {
-                    task(&mut writer);
+                    // A defect in one task must not end all writing: its transaction goes, the thread stays.
+                    if catch_unwind(AssertUnwindSafe(|| task(&mut writer))).is_err() && !writer.conn.is_autocommit() {
+                        roll_back(&writer.conn);
+                    }
                     writer.checkpoints.between(&writer.conn);
                 }
             })
@@ -147,7 +151,7 @@ impl Thread {
         });
         let gone = || Error::unavailable("the writing thread has ended");
         self.tasks.as_ref().ok_or_else(gone)?.send(task).await.map_err(|_| gone())?;
-        answered.await.map_err(|_| gone())
+        answered.await.map_err(|_| Error::internal("the writing thread dropped a task; the log has why"))
     }
 
     /// Waits for the turn and runs `work` on the thread.

@@ -32,6 +32,7 @@ async fn full_cycles_per_second() {
             assert!(finished.lost.is_empty());
         }
         let cycles = f64::from(size * rounds) / busy.as_secs_f64();
-        println!("groups of {size}: {cycles:.0} full cycles/s");
+        let wal = std::fs::metadata(f.folder.path().join("carillon.db-wal")).unwrap().len() / 1_048_576;
+        println!("groups of {size}: {cycles:.0} full cycles/s, log {wal} MiB");
     }
 }

@@ -71,3 +71,22 @@ async fn a_read_that_takes_too_long_is_stopped() {
     assert_eq!(read.unwrap_err().code, ErrorCode::DeadlineExceeded);
     assert_eq!(f.count("queue").await, 0, "the reader works on");
 }
+
+#[tokio::test]
+async fn a_defect_in_one_task_leaves_the_others_alone() {
+    let f = fixture().await;
+    let defect = f.store.thread.run(|writer| {
+        writer.transact(|conn| {
+            conn.execute("DELETE FROM sequences", [])?;
+            if conn.is_autocommit() { Ok(()) } else { panic!("a defect") }
+        })
+    });
+    assert_eq!(defect.await.unwrap_err().code, ErrorCode::Internal);
+    assert_eq!(f.count("sequences").await, 2, "rolled back");
+    f.accept(f.mail(held(1))).await;
+    for _ in 0..4 {
+        let read = f.store.readers.read(|conn| if conn.is_autocommit() { Ok(()) } else { panic!("a defect") });
+        assert_eq!(read.await.unwrap_err().code, ErrorCode::Internal);
+    }
+    assert_eq!(f.count("queue").await, 1);
+}
