@@ -81,7 +81,7 @@ CREATE TABLE queue (
         autovacuum_vacuum_cost_delay = 0, autovacuum_analyze_scale_factor = 0, autovacuum_analyze_threshold = 5000,
         vacuum_truncate = off);
 CREATE INDEX queue_ready ON queue (channel, priority, tenant_id, due) WHERE state = 0;
-CREATE INDEX queue_waiting ON queue (due) WHERE state = 2;
+CREATE INDEX queue_waiting ON queue (priority, due) WHERE state = 2;
 CREATE INDEX queue_parked ON queue (tenant_id, id) WHERE state = 3;
 CREATE UNIQUE INDEX queue_ordering ON queue (tenant_id, ordering_key, ordering_seq) WHERE ordering_key IS NOT NULL;
 
