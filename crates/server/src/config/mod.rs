@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use carillon_domain::delivery::OnUnknown;
 use carillon_telemetry::logs::LogFormat;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::SecretString;
 
 use self::resolve::{ConfigError, Resolved, Source, Sources};
 use self::setting::Group;
@@ -31,8 +31,6 @@ pub(crate) struct Config {
     pub(crate) public_url: Option<String>,
     /// The folder of the SQLite database.
     pub(crate) data_dir: PathBuf,
-    /// For logs.
-    pub(crate) service_name: String,
     /// PostgreSQL; `None`: SQLite in `data_dir`.
     pub(crate) database_url: Option<SecretString>,
     /// Where `database_url` came from, for hints.
@@ -100,7 +98,6 @@ impl Config {
             port: number(values, "PORT")?,
             public_url: values.get("PUBLIC_URL").map(|url| url.trim_end_matches('/').to_owned()),
             data_dir: PathBuf::from(text("CARILLON_DATA_DIR")),
-            service_name: text("SERVICE_NAME"),
             database_url: secret("DATABASE_URL"),
             database_source: values.source("DATABASE_URL").to_string(),
             database_connections: number(values, "CARILLON_DATABASE_CONNECTIONS")?,
@@ -130,11 +127,6 @@ impl Config {
     /// Where a client on this machine reaches us, or what the outside calls us.
     pub(crate) fn base_url(&self, port: u16) -> String {
         self.public_url.clone().unwrap_or_else(|| format!("http://localhost:{port}"))
-    }
-
-    /// The database without its password, for people.
-    pub(crate) fn database_shown(&self) -> Option<String> {
-        self.database_url.as_ref().map(|url| carillon_telemetry::redact::mask_url(url.expose_secret()))
     }
 }
 
