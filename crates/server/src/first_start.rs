@@ -16,8 +16,7 @@ pub(crate) async fn first_start(
     entropy: &dyn Entropy,
 ) -> Result<Option<SecretString>, Failure> {
     let at = clock.now();
-    let tenant =
-        NewTenant { uuid: entropy.uuid(at), code: "default".to_owned(), name: "Default".to_owned(), at };
+    let tenant = NewTenant { uuid: entropy.uuid(at), code: "default".to_owned(), name: "Default".to_owned(), at };
     let secret = ApiKeySecret::generate(entropy, KeyKind::Live);
     let key = NewApiKey {
         uuid: entropy.uuid(at),

@@ -52,14 +52,8 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
 
     let url = config.base_url(port);
     let provider = provider(&config);
-    Banner {
-        url: &url,
-        database: &opened.description,
-        fresh: opened.fresh,
-        provider,
-        first_key: first_key.as_ref(),
-    }
-    .print();
+    Banner { url: &url, database: &opened.description, fresh: opened.fresh, provider, first_key: first_key.as_ref() }
+        .print();
     drop(first_key);
     banner::ready(started.elapsed());
 
@@ -160,7 +154,10 @@ pub(crate) fn target(config: &Config) -> Target {
 /// What to tell when the database cannot be opened.
 pub(crate) fn refused(config: &Config, error: &carillon_store::OpenError) -> Failure {
     let hint = if config.database_url.is_some() {
-        format!("DATABASE_URL came from {}; `carillon config` shows every setting and its source", config.database_source)
+        format!(
+            "DATABASE_URL came from {}; `carillon config` shows every setting and its source",
+            config.database_source
+        )
     } else {
         "CARILLON_DATA_DIR chooses another folder; `carillon config` shows every setting and its source".to_owned()
     };
@@ -195,4 +192,3 @@ fn provider(config: &Config) -> Option<&'static str> {
         Mail::SendGrid { .. } => Some("sendgrid"),
     }
 }
-

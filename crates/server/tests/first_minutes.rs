@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use carillon_testkit::ports::free_port;
+use carillon_testkit::port::free_port;
 use carillon_testkit::process::{Carillon, Client, Launch};
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ struct House {
 
 impl House {
     fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), port: free_port() }
+        Self { folder: tempfile::tempdir().unwrap(), port: free_port().unwrap() }
     }
 
     fn launch(&self) -> Launch {

@@ -4,6 +4,7 @@ pub mod conformance;
 pub mod certs;
 pub mod ledger;
 pub mod port;
+pub mod postgres;
 pub mod process;
 pub mod sendgrid;
 pub mod smtp;
