@@ -1,0 +1,134 @@
+//! The conformance suite on both engines: on SQLite always, on PostgreSQL where `CARILLON_TEST_POSTGRES` has the URL of
+//! a server on which databases may be made. `CARILLON_TEST_REQUIRE=1` makes a missing server a failure.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use async_trait::async_trait;
+use carillon_ports::Store;
+use carillon_store::{Guard, Opened, Options, Target, open};
+use carillon_testkit::conformance::{Case, Db, Engine};
+use sqlx::postgres::PgConnectOptions;
+use sqlx::{ConnectOptions as _, Connection as _};
+use tokio::sync::Mutex;
+
+macro_rules! sqlite_tests {
+    ($($module:ident { $($case:ident [$($method:ident)*])* })*) => {
+        $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            super::sqlite(stringify!($case)).await;
+        })*)*
+    };
+}
+
+macro_rules! postgres_tests {
+    ($($module:ident { $($case:ident [$($method:ident)*])* })*) => {
+        $($(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $case() {
+            super::postgres(stringify!($case)).await;
+        })*)*
+    };
+}
+
+mod on_sqlite {
+    carillon_testkit::conformance_cases!(sqlite_tests);
+}
+
+mod on_postgres {
+    carillon_testkit::conformance_cases!(postgres_tests);
+}
+
+/// SQLite: the folder belongs to one process.
+struct Alone;
+
+#[async_trait]
+impl Engine for Alone {
+    async fn second(&self) -> Option<Store> {
+        None
+    }
+}
+
+/// PostgreSQL: as many processes as wanted. Their guards stay open until the case is over.
+struct Shared {
+    url: String,
+    guards: Mutex<Vec<Guard>>,
+}
+
+#[async_trait]
+impl Engine for Shared {
+    async fn second(&self) -> Option<Store> {
+        let opened = open_postgres(&self.url).await;
+        self.guards.lock().await.push(opened.guard);
+        Some(opened.store)
+    }
+}
+
+async fn sqlite(case: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Options { target: Target::Sqlite { folder: folder.path().to_owned() } };
+    let opened = open(options).await.unwrap_or_else(|error| panic!("{error}"));
+    run(case, opened.store, Arc::new(Alone)).await;
+    opened.guard.close().await;
+}
+
+async fn postgres(case: &str) {
+    let Ok(server) = std::env::var("CARILLON_TEST_POSTGRES") else {
+        assert!(std::env::var("CARILLON_TEST_REQUIRE").is_err(), "CARILLON_TEST_POSTGRES is not set");
+        println!("LEFT OUT: {case} on PostgreSQL: CARILLON_TEST_POSTGRES is not set");
+        return;
+    };
+    let database = Database::make(&server).await;
+    let opened = open_postgres(&database.url).await;
+    let engine = Arc::new(Shared { url: database.url.clone(), guards: Mutex::default() });
+    run(case, opened.store, engine.clone()).await;
+    for guard in engine.guards.lock().await.drain(..) {
+        guard.close().await;
+    }
+    opened.guard.close().await;
+    database.remove().await;
+}
+
+async fn run(case: &str, store: Store, engine: Arc<dyn Engine>) {
+    let case = Case::named(case);
+    let db = Db::open(store, engine, !case.wants_empty()).await;
+    case.run(&db).await;
+}
+
+async fn open_postgres(url: &str) -> Opened {
+    let options = Options { target: Target::Postgres { url: url.to_owned(), max_connections: 8 } };
+    open(options).await.unwrap_or_else(|error| panic!("{error}"))
+}
+
+/// A database of its own for one case. One that failed stays, to be looked at; the next run of the same process id
+/// removes it.
+struct Database {
+    server: PgConnectOptions,
+    name: String,
+    url: String,
+}
+
+impl Database {
+    async fn make(server: &str) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("carillon_conformance_{}_{number}", std::process::id());
+        let options: PgConnectOptions = server.parse().unwrap();
+        let mut url = options.to_url_lossy();
+        url.set_path(&name);
+        let made = Self { server: options, url: url.to_string(), name };
+        made.execute("DROP DATABASE IF EXISTS").await;
+        made.execute("CREATE DATABASE").await;
+        made
+    }
+
+    async fn remove(self) {
+        self.execute("DROP DATABASE").await;
+    }
+
+    async fn execute(&self, what: &str) {
+        let mut connection = self.server.connect().await.unwrap();
+        let statement = sqlx::AssertSqlSafe(format!("{what} {}", self.name));
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+}
