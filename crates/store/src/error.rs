@@ -16,11 +16,10 @@ pub(crate) fn from_sqlx(error: sqlx::Error) -> Error {
 /// The error of a statement of SeaORM.
 pub(crate) fn from_orm(error: DbErr) -> Error {
     let kind = match &error {
-        DbErr::ConnectionAcquire(_) => Kind::Away,
         DbErr::Conn(RuntimeErr::SqlxError(cause))
         | DbErr::Exec(RuntimeErr::SqlxError(cause))
         | DbErr::Query(RuntimeErr::SqlxError(cause)) => kind_of(cause),
-        DbErr::Conn(_) => Kind::Away,
+        DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Kind::Away,
         _ => Kind::Defect,
     };
     match kind {

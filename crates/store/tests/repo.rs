@@ -1,4 +1,5 @@
 //! What tenants, keys and templates promise, on each database.
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "tests, whose helpers are not marked as such")]
 
 #[macro_use]
 #[path = "repo/common.rs"]

@@ -46,14 +46,14 @@ fn partitions() -> String {
         ("notification_content", "autovacuum_vacuum_insert_scale_factor = 0.05"),
         ("events", "autovacuum_vacuum_insert_scale_factor = 0.05"),
     ];
-    let mut sql = String::new();
-    for (table, storage) in tables {
-        for month in 0..MONTHS {
+    let of = |(table, storage): (&str, &str)| {
+        let month = |month: i64| {
             let (from, to) = (month * IDS_PER_MONTH, (month + 1) * IDS_PER_MONTH);
-            sql.push_str(&format!(
-                "CREATE TABLE {table}_p{month} PARTITION OF {table} FOR VALUES FROM ({from}) TO ({to}) WITH ({storage});\n"
-            ));
-        }
-    }
-    sql
+            format!(
+                "CREATE TABLE {table}_p{month} PARTITION OF {table} FOR VALUES FROM ({from}) TO ({to}) WITH ({storage});"
+            )
+        };
+        (0..MONTHS).map(month).collect::<String>()
+    };
+    tables.into_iter().map(of).collect()
 }

@@ -22,7 +22,7 @@ const ACQUIRE: Duration = Duration::from_millis(900);
 const CONNECT: Duration = Duration::from_secs(5);
 
 /// How long a start may wait for another process that is migrating.
-const MIGRATE: Duration = Duration::from_secs(120);
+const MIGRATE: Duration = Duration::from_mins(2);
 
 /// A connection that was idle for longer is tried before it is used.
 const TRUSTED: Duration = Duration::from_secs(1);
