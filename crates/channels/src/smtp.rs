@@ -110,7 +110,12 @@ impl Smtp {
             Err(Lost::Closed) if *step == Step::Mail => Err(Stale),
             Err(Lost::Refused(reply)) if *step == Step::Mail && reply.code == 421 => Err(Stale),
             Err(lost) => {
-                if matches!(&lost, Lost::Refused(reply) if reply.code != 421) && connection.reset().await {
+                let usable = match &lost {
+                    Lost::Refused(reply) => reply.code != 421 && connection.reset().await,
+                    Lost::Unfit(_) => true,
+                    _ => false,
+                };
+                if usable {
                     slot.put_back(connection);
                 }
                 Ok(lost.judge(*step, to))

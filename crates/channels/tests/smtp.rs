@@ -199,3 +199,20 @@ async fn tls_is_what_the_url_says() {
     provider_fault(&provider(url, ca).send(&message, TIMEOUT).await, "tls_unavailable");
     assert_eq!(stand_in.ledger().total(), 0);
 }
+
+// The strict server's parser knows no such addresses, so this stands here.
+#[tokio::test]
+async fn an_address_beyond_ascii_asks_for_smtputf8() {
+    let (stand_in, provider) = start(SmtpSetup::default());
+    assert!(matches!(provider.send(&hello("jürgen@bücher.example"), TIMEOUT).await, Outcome::Sent(_)));
+    let received = &stand_in.received()[0];
+    assert_eq!(received.to, "jürgen@xn--bcher-kva.example");
+    assert!(received.raw.contains("To: jürgen@xn--bcher-kva.example\r\n"), "{}", received.raw);
+    assert_eq!(received.parameters, " SMTPUTF8");
+
+    let (stand_in, provider) = start(SmtpSetup { ascii_only: true, ..SmtpSetup::default() });
+    let outcome = provider.send(&hello("jürgen@bücher.example"), TIMEOUT).await;
+    assert!(matches!(&outcome, Outcome::Failed(failure) if failure.code == "smtputf8_unsupported"), "{outcome:?}");
+    assert!(matches!(provider.send(&hello("ada@bücher.example"), TIMEOUT).await, Outcome::Sent(_)));
+    assert_eq!(stand_in.connections(), 1);
+}

@@ -104,7 +104,7 @@ async fn one_message_in_is_one_message_at_a_strict_server() {
         sent += 1;
     }
 
-    for to in ["jürgen@x.example", "a.b+c@x.example", "o'neil@x.example"] {
+    for to in ["a.b+c@x.example", "o'neil@x.example"] {
         must_send(&provider, &email(to, Email { text: Some("x".to_owned()), ..Email::default() })).await;
         sent += 1;
     }

@@ -56,6 +56,8 @@ pub struct SmtpSetup {
     pub mechanisms: Option<&'static str>,
     /// Instead of 220.
     pub greeting: Option<&'static str>,
+    /// Offers no SMTPUTF8.
+    pub ascii_only: bool,
     /// Offers PIPELINING.
     pub pipelining: bool,
     /// Offers SIZE with this limit, in octets.
@@ -67,6 +69,8 @@ pub struct SmtpSetup {
 pub struct Received {
     /// `MAIL FROM`.
     pub from: String,
+    /// What stood behind the address of `MAIL FROM`.
+    pub parameters: String,
     /// `RCPT TO`.
     pub to: String,
     /// The message, without dot-stuffing.

@@ -10,10 +10,13 @@ use carillon_domain::content::{Attachment, Email};
 use carillon_domain::delivery::Failure;
 use carillon_domain::message::Message;
 use lettre::Address;
-use lettre::message::header::{ContentTransferEncoding, ContentType};
+use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment as Part, Body, Mailbox, MultiPart, SinglePart};
 
 use crate::{address, text};
+
+/// The longest word, in octets, that fits a header's line together with its name.
+const LONGEST_WORD: usize = 900;
 
 /// A mail, ready to be written.
 pub(super) struct Mail {
@@ -35,6 +38,9 @@ pub(super) fn build(message: &Message, email: &Email, from: &Mailbox, at: Timest
     let to = address::parse(message.to())
         .ok_or_else(|| Failure::of_message("invalid_recipient", "the recipient is not an e-mail address"))?;
     let name = message.recipient.name.as_deref().filter(|name| !name.trim().is_empty());
+    if name.is_some_and(|name| name.len() >= LONGEST_WORD) {
+        return Err(Failure::of_message("invalid_header", "the display name is too long"));
+    }
     // lettre panics on a line break in a display name.
     if name.is_some_and(|name| name.chars().any(char::is_control)) || text::breaks_header(&email.subject) {
         return Err(Failure::of_message("invalid_header", "a control character in the subject or the display name"));
@@ -44,7 +50,7 @@ pub(super) fn build(message: &Message, email: &Email, from: &Mailbox, at: Timest
         .date(SystemTime::from(at))
         .from(from.clone())
         .to(Mailbox::new(name.map(str::to_owned), to.clone()))
-        .subject(subject(&email.subject));
+        .raw_header(subject(&email.subject));
     if let Some(reply_to) = &email.reply_to {
         let reply_to = address::mailbox(reply_to)
             .ok_or_else(|| Failure::of_message("invalid_reply_to", "replyTo is not an e-mail address"))?;
@@ -112,8 +118,23 @@ fn body(text: &str) -> Body {
 }
 
 /// A subject in one line: other control characters, of which no reader can make anything, become spaces.
-fn subject(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+fn subject(text: &str) -> HeaderValue {
+    let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let name = HeaderName::new_from_ascii_str("Subject");
+    if text.split(' ').all(|word| word.len() < LONGEST_WORD) {
+        return HeaderValue::new(name, text);
+    }
+    // lettre folds at spaces only: a longer word would be a line that servers refuse.
+    let mut words = Vec::new();
+    let mut rest = text.as_str();
+    while !rest.is_empty() {
+        // 45 octets are 60 of base64, and 72 with the frame of an encoded word, which may have 75.
+        let (word, after) = rest.split_at(rest.floor_char_boundary(45));
+        words.push(format!("=?utf-8?b?{}?=", STANDARD.encode(word)));
+        rest = after;
+    }
+    let encoded = words.join("\r\n ");
+    HeaderValue::dangerous_new_pre_encoded(name, text, encoded)
 }
 
 fn file(attachment: &Attachment) -> Result<SinglePart, Failure> {

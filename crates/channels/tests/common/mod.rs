@@ -1,4 +1,5 @@
 //! Messages for the tests.
+#![allow(dead_code, reason = "not every test file uses all of it")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,16 +11,15 @@ use carillon_domain::time::{Clock, Entropy as _, ManualClock};
 use carillon_domain::{NotificationId, Recipient, TenantId};
 
 /// The longest that a test lets a call take.
-#[allow(dead_code, reason = "not every test file waits")]
-pub const TIMEOUT: Duration = Duration::from_secs(5);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A clock that stands still.
-pub fn clock() -> Arc<dyn Clock> {
+pub(crate) fn clock() -> Arc<dyn Clock> {
     Arc::new(ManualClock::new("2026-11-23T10:00:00Z".parse().unwrap()))
 }
 
 /// A message to `to`.
-pub fn email(to: &str, email: Email) -> Message {
+pub(crate) fn email(to: &str, email: Email) -> Message {
     Message {
         tenant: TenantId(1),
         id: NotificationId(1),
@@ -30,6 +30,6 @@ pub fn email(to: &str, email: Email) -> Message {
 }
 
 /// A short text.
-pub fn hello(to: &str) -> Message {
+pub(crate) fn hello(to: &str) -> Message {
     email(to, Email { subject: "Hello".to_owned(), text: Some("Hello, Ada.".to_owned()), ..Email::default() })
 }

@@ -20,6 +20,7 @@ struct Session {
     tls: bool,
     user: Option<String>,
     from: String,
+    parameters: String,
     to: String,
     planned: Option<SmtpAnswer>,
 }
@@ -41,6 +42,7 @@ pub(super) async fn run(stream: TcpStream, shared: Arc<Shared>) {
         tls,
         user: None,
         from: String::new(),
+        parameters: String::new(),
         to: String::new(),
         planned: None,
     };
@@ -88,6 +90,7 @@ impl Session {
                 }
                 "MAIL" => {
                     self.from = address(&line);
+                    self.parameters = line.split_once('>').map_or_else(String::new, |(_, rest)| rest.to_owned());
                     self.say("250 2.1.0 ok").await?;
                 }
                 "RCPT" if self.from.is_empty() => self.say("503 5.5.1 MAIL first").await?,
@@ -107,7 +110,10 @@ impl Session {
 
     async fn hello(&mut self) -> io::Result<()> {
         let setup = &self.shared.setup;
-        let mut lines = vec!["stand-in".to_owned(), "8BITMIME".to_owned(), "SMTPUTF8".to_owned()];
+        let mut lines = vec!["stand-in".to_owned(), "8BITMIME".to_owned()];
+        if !setup.ascii_only {
+            lines.push("SMTPUTF8".to_owned());
+        }
         if setup.starttls.is_some() && !self.tls {
             lines.push("STARTTLS".to_owned());
         }
@@ -201,8 +207,14 @@ impl Session {
         if !self.shared.ledger.record(&id, &self.to).await {
             return self.say("452 4.3.1 the ledger's disk refuses").await;
         }
-        let received =
-            Received { from: self.from.clone(), to: self.to.clone(), raw, tls: self.tls, user: self.user.clone() };
+        let received = Received {
+            from: self.from.clone(),
+            parameters: self.parameters.clone(),
+            to: self.to.clone(),
+            raw,
+            tls: self.tls,
+            user: self.user.clone(),
+        };
         self.shared.received.lock().push(received);
         let planned = self.planned.take();
         self.forget();
