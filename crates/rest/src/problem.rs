@@ -173,4 +173,13 @@ mod tests {
         let error = Error::new(ErrorCode::RateLimited, "slowly").with_retry_after(Duration::from_millis(1200));
         assert_eq!(answered(&error).await.0.headers[header::RETRY_AFTER], "2");
     }
+
+    #[test]
+    fn the_page_about_errors_has_every_code() {
+        let page = include_str!("../../../docs/errors.md");
+        for code in ErrorCode::ALL {
+            let row = format!("| `{code}` | {} |", code.http_status());
+            assert!(page.contains(&row), "docs/errors.md lacks {row}");
+        }
+    }
 }
