@@ -119,6 +119,7 @@ CREATE TABLE cancelled (
     id            bigint NOT NULL,
     PRIMARY KEY (owner, dispatch_lane, hand)
 );
+CREATE INDEX cancelled_notification ON cancelled (id);
 
 CREATE TABLE idem (
     tenant_id   bigint      NOT NULL,

@@ -144,7 +144,7 @@ impl Postgres {
         }
         let epoch = self.epoch()?;
         let quota = (limit as usize).div_ceil(tenants.len()).max(1);
-        let ask = Ask { which, tenants: &tenants, marks: &marks, quota, limit, now };
+        let ask = Ask { which, tenants: &tenants, marks: &marks, quota, limit, now, epoch: epoch.number };
         self.lease(&epoch, &ask, assign).await
     }
 
@@ -224,15 +224,18 @@ struct Ask<'a> {
     quota: usize,
     limit: u32,
     now: Timestamp,
+    epoch: i64,
 }
 
-/// Each tenant's oldest due rows, from its watermark on.
+/// Each tenant's oldest due rows, from its watermark on. Not those that were cancelled and retried while our memory still
+/// has the old hold: it will be told to drop the id, and must not find a second one of it.
 pub(super) const CANDIDATES: &str = "
 SELECT q.id, q.tenant_id, q.test, q.due, q.message_failures, q.provider_failures, q.trouble_since
 FROM unnest($1::bigint[], $2::timestamptz[]) a(tenant_id, mark) CROSS JOIN LATERAL (
     SELECT * FROM queue q
     WHERE q.state = 0 AND q.channel = $3 AND q.priority = $4 AND q.tenant_id = a.tenant_id
         AND q.due >= a.mark AND q.due <= $5
+        AND NOT EXISTS (SELECT 1 FROM cancelled c WHERE c.id = q.id AND c.owner = $8)
     ORDER BY q.due LIMIT $6 FOR UPDATE SKIP LOCKED) q
 WHERE NOT EXISTS (SELECT 1 FROM tenants x WHERE x.id = a.tenant_id AND x.deleted_at IS NOT NULL)
 LIMIT $7";
@@ -251,6 +254,7 @@ impl Ask<'_> {
             .bind(self.now)
             .bind(i64::try_from(self.quota).unwrap_or(i64::MAX))
             .bind(i64::from(self.limit))
+            .bind(self.epoch)
             .fetch_all(conn)
             .await
             .map_err(from_sqlx)?;

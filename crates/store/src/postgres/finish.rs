@@ -76,6 +76,11 @@ impl Postgres {
             }
         }
         drop(turn);
+        if !finished.lost.is_empty() {
+            let lost = outcomes.iter().filter(|finish| finished.lost.contains(&finish.id));
+            let holds: Vec<(i32, i64)> = lost.map(|finish| (finish.hold.lane, finish.hold.hand)).collect();
+            self.forget_holds(epoch, &holds).await.map_err(from_sqlx)?;
+        }
         finished.cancelled = self.read_cancels(epoch, raises, &found.raised).await?;
         Ok(finished)
     }
@@ -105,7 +110,7 @@ impl Postgres {
         .map_err(from_sqlx)?
         .into_iter()
         .collect();
-        let raised =
+        let sequences =
             sqlx::query_as("SELECT dispatch_lane, cancel_seq FROM intent WHERE owner = $1 AND dispatch_lane = ANY($2)")
                 .bind(epoch.number)
                 .bind(&raises.lane)
@@ -113,7 +118,7 @@ impl Postgres {
                 .await
                 .map_err(from_sqlx)?;
         let done = outcomes.id.iter().copied().filter(|id| !open.contains(id)).collect();
-        Ok(Found { done, ready: true, raised, lost: Vec::new() })
+        Ok(Found { done, ready: true, raised: sequences, lost: Vec::new() })
     }
 
     /// Ordered rows, with the move of the next one of their key; and what a lost lease still tells.
@@ -162,15 +167,15 @@ impl Postgres {
         &self,
         epoch: &Epoch,
         raises: &Raises,
-        raised: &[(i32, i64)],
+        sequences: &[(i32, i64)],
     ) -> Result<Vec<NotificationId>, Error> {
-        if raised.is_empty() {
+        if sequences.is_empty() {
             return Ok(Vec::new());
         }
         let mut seen = epoch.cancels.0.lock().await;
         let known = |seen: &HashMap<i32, Seen>, lane| seen.get(&lane).map_or(0, |seen: &Seen| seen.sequence);
         let moved: Vec<(i32, i64)> =
-            raised.iter().filter(|(lane, sequence)| *sequence > known(&seen, *lane)).copied().collect();
+            sequences.iter().filter(|(lane, sequence)| *sequence > known(&seen, *lane)).copied().collect();
         if !moved.is_empty() {
             let lanes: Vec<i32> = moved.iter().map(|(lane, _)| *lane).collect();
             let rows: Vec<(i32, i64, i64)> = sqlx::query_as(
@@ -181,37 +186,53 @@ impl Postgres {
             .fetch_all(&self.hot)
             .await
             .map_err(from_sqlx)?;
-            let (mut lanes, mut hands) = (Vec::new(), Vec::new());
             for (lane, hand, id) in rows {
                 seen.entry(lane).or_default().waiting.insert(hand, NotificationId(id));
-                lanes.push(lane);
-                hands.push(hand);
             }
             for (lane, sequence) in moved {
                 seen.entry(lane).or_default().sequence = sequence;
             }
-            // They are in memory now; what an error leaves behind is told once more, which does no harm.
-            let forgotten = sqlx::query(
-                "DELETE FROM cancelled c USING unnest($2::int[], $3::bigint[]) u(lane, hand)
-                 WHERE c.owner = $1 AND c.dispatch_lane = u.lane AND c.hand = u.hand",
-            )
-            .bind(epoch.number)
-            .bind(&lanes)
-            .bind(&hands)
-            .execute(&self.hot)
-            .await;
-            if let Err(error) = forgotten {
-                tracing::debug!(cause = %error, "told cancellations stay for another time");
-            }
         }
-        let mut told = Vec::new();
+        let (mut told, mut holds) = (Vec::new(), Vec::new());
         for (lane, hi) in raises.lane.iter().zip(&raises.hi) {
             if let Some(seen) = seen.get_mut(lane) {
                 let above = seen.waiting.split_off(&(hi + 1));
-                told.extend(std::mem::replace(&mut seen.waiting, above).into_values());
+                for (hand, id) in std::mem::replace(&mut seen.waiting, above) {
+                    told.push(id);
+                    holds.push((*lane, hand));
+                }
             }
         }
+        drop(seen);
+        // What an error leaves behind is told once more after the next cancellation, which does no harm.
+        if let Err(error) = self.forget_holds(epoch, &holds).await {
+            tracing::debug!(cause = %error, "told cancellations stay for another time");
+        }
         Ok(told)
+    }
+
+    /// These holds have left memory: whatever was cancelled under them may be claimed anew.
+    pub(super) async fn forget_holds(&self, epoch: &Epoch, holds: &[(i32, i64)]) -> Result<(), sqlx::Error> {
+        if holds.is_empty() {
+            return Ok(());
+        }
+        let (lanes, hands): (Vec<i32>, Vec<i64>) = holds.iter().copied().unzip();
+        sqlx::query(
+            "DELETE FROM cancelled c USING unnest($2::int[], $3::bigint[]) u(lane, hand)
+             WHERE c.owner = $1 AND c.dispatch_lane = u.lane AND c.hand = u.hand",
+        )
+        .bind(epoch.number)
+        .bind(&lanes)
+        .bind(&hands)
+        .execute(&self.hot)
+        .await?;
+        let mut seen = epoch.cancels.0.lock().await;
+        for (lane, hand) in holds {
+            if let Some(seen) = seen.get_mut(lane) {
+                seen.waiting.remove(hand);
+            }
+        }
+        Ok(())
     }
 }
 
@@ -251,7 +272,7 @@ async fn note_late(conn: &mut PgConnection, lost: &[&Finish]) -> Result<(), sqlx
              SELECT * FROM unnest($1::bigint[], $2::bigint[], $3::smallint[], $4::text[], $5::text[], $6::timestamptz[],
                  $7::text[]) u(id, tenant_id, status, provider, message_id, at, transitions)),
          k AS MATERIALIZED (
-             SELECT u.* FROM u JOIN queue q ON q.id = u.id WHERE q.state = 3 AND q.reason = 'unknown'
+             SELECT u.* FROM u JOIN queue q ON q.id = u.id AND q.tenant_id = u.tenant_id WHERE q.state = 3 AND q.reason = 'unknown'
              ORDER BY q.id FOR UPDATE OF q),
          d AS (DELETE FROM queue q USING k WHERE q.id = k.id),
          m AS (

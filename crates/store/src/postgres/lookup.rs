@@ -98,6 +98,11 @@ pub(super) fn payload(row: &PgRow) -> Result<Payload, sqlx::Error> {
     Ok(Payload { variables: variables.unwrap_or_default(), direct: row.try_get("direct")? })
 }
 
+const BY_ID: &str =
+    concat!("SELECT ", columns!(), ", ", sending!(), " FROM notifications n WHERE n.id = $1 AND n.tenant_id = $2");
+const BY_UUID: &str =
+    concat!("SELECT ", columns!(), ", ", sending!(), " FROM notifications n WHERE n.uuid = $1 AND n.tenant_id = $2");
+
 /// The notification's value as it stands.
 ///
 /// # Errors
@@ -111,15 +116,6 @@ pub(super) async fn find(
         NotificationRef::Id(id) => (Some(id.0), None),
         NotificationRef::Uuid(uuid) => (None, Some(uuid)),
     };
-    const BY_ID: &str =
-        concat!("SELECT ", columns!(), ", ", sending!(), " FROM notifications n WHERE n.id = $1 AND n.tenant_id = $2");
-    const BY_UUID: &str = concat!(
-        "SELECT ",
-        columns!(),
-        ", ",
-        sending!(),
-        " FROM notifications n WHERE n.uuid = $1 AND n.tenant_id = $2"
-    );
     let query = match (id, uuid) {
         (Some(id), _) => sqlx::query(BY_ID).bind(id),
         (None, uuid) => sqlx::query(BY_UUID).bind(uuid),

@@ -169,10 +169,10 @@ async fn stop(conn: &mut PgConnection, current: &Notification, at: Timestamp) ->
         return Ok(false);
     }
     let held = seen.owner.zip(seen.lane).zip(seen.hand);
-    if let Some(((owner, lane), hand)) = held {
-        if seen.started || !warn(conn, (owner, lane), hand).await.map_err(from_sqlx)? {
-            return Err(InvalidState { from: Status::Sending, wanted: Status::Cancelled }.into());
-        }
+    if let Some((lane, hand)) = held
+        && (seen.started || !warn(conn, lane, hand).await.map_err(from_sqlx)?)
+    {
+        return Err(InvalidState { from: Status::Sending, wanted: Status::Cancelled }.into());
     }
     let key = seen.ordering_key.clone().map(|key| (current.tenant_id.0, key));
     if let Some(key) = &key {

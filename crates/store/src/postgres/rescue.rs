@@ -18,7 +18,7 @@ const WINDOW: i64 = 50_000;
 /// Rows freed per transaction.
 const CHUNK: i64 = 1_000;
 /// How often rows of owners that have no lane row at all are looked for.
-const SWEEP: Duration = Duration::from_secs(60);
+const SWEEP: Duration = Duration::from_mins(1);
 
 /// A row that was or may be freed.
 struct Freed {

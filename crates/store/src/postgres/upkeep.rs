@@ -38,6 +38,10 @@ impl Postgres {
         .await
         .map_err(from_sqlx)?
         .rows_affected();
+        if freed < rows.len() as u64 {
+            let holds: Vec<(i32, i64)> = rows.iter().map(|(_, hold)| (hold.lane, hold.hand)).collect();
+            self.forget_holds(&epoch, &holds).await.map_err(from_sqlx)?;
+        }
         self.claims.forget();
         Ok(freed)
     }
