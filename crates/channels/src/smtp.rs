@@ -76,7 +76,7 @@ impl Smtp {
             match self.transact(connection, &slot, mail, to, step).await {
                 // The server had closed the connection while it was idle. Nothing of the message was offered on it, so
                 // a new connection is not a second try.
-                Err(Stale) => *step = Step::Connect,
+                Err(Stale(_)) => *step = Step::Connect,
                 Ok(outcome) => return outcome,
             }
         }
@@ -87,7 +87,7 @@ impl Smtp {
         *step = Step::Mail;
         match self.transact(connection, &slot, mail, to, step).await {
             Ok(outcome) => outcome,
-            Err(Stale) => Lost::Closed.judge(*step, to),
+            Err(Stale(lost)) => lost.judge(*step, to),
         }
     }
 
@@ -107,15 +107,11 @@ impl Smtp {
                 let provider_message_id = (!queued_as.is_empty()).then_some(queued_as);
                 Ok(Outcome::Sent(Receipt { provider_message_id, ..Receipt::default() }))
             }
-            Err(Lost::Closed) if *step == Step::Mail => Err(Stale),
-            Err(Lost::Refused(reply)) if *step == Step::Mail && reply.code == 421 => Err(Stale),
+            Err(lost @ Lost::Closed) if *step == Step::Mail => Err(Stale(lost)),
+            Err(Lost::Refused(reply)) if *step == Step::Mail && reply.code == 421 => Err(Stale(Lost::Refused(reply))),
             Err(lost) => {
-                let usable = match &lost {
-                    Lost::Refused(reply) => reply.code != 421 && connection.reset().await,
-                    Lost::Unfit(_) => true,
-                    _ => false,
-                };
-                if usable {
+                // Whoever waits here for a reply to RSET may wait too long, and a definite answer would become unknown.
+                if lost.leaves_connection() {
                     slot.put_back(connection);
                 }
                 Ok(lost.judge(*step, to))
@@ -124,8 +120,8 @@ impl Smtp {
     }
 }
 
-/// A pooled connection that its server had already closed.
-struct Stale;
+/// The server closed the connection before it was offered anything: to be expected of a pooled one.
+struct Stale(Lost);
 
 #[async_trait]
 impl ChannelProvider for Smtp {

@@ -15,10 +15,13 @@ use super::reply::{Reply, Step};
 pub(super) struct Connection {
     line: Line,
     offers: Offers,
+    /// A transaction was begun and not ended: RSET comes before the next.
+    open_transaction: bool,
 }
 
 /// What the server announced after EHLO.
 #[derive(Debug, Default, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a keyword that a server says or does not say")]
 struct Offers {
     starttls: bool,
     pipelining: bool,
@@ -82,7 +85,7 @@ impl Connection {
             *step = Step::Auth;
             authenticate(&mut line, &offers, login).await?;
         }
-        Ok(Self { line, offers })
+        Ok(Self { line, offers, open_transaction: false })
     }
 
     /// One mail transaction: the server's last reply, if it has taken the message.
@@ -96,6 +99,10 @@ impl Connection {
             let words = format!("{} octets are more than the server takes", mail.octets);
             return Err(Lost::Unfit(Failure::of_message("message_too_large", words)));
         }
+        if self.open_transaction {
+            positive(self.line.command("RSET").await?)?;
+        }
+        self.open_transaction = true;
         let from = format!("MAIL FROM:<{}>{}", mail.from, if mail.utf8 { " SMTPUTF8" } else { "" });
         let to = format!("RCPT TO:<{}>", mail.to);
         if self.offers.pipelining {
@@ -123,12 +130,9 @@ impl Connection {
         }
         *step = Step::Body;
         self.line.write(&mail.wire).await?;
-        positive(self.line.reply().await?)
-    }
-
-    /// Ends a refused transaction; `false` if the connection is of no more use.
-    pub(super) async fn reset(&mut self) -> bool {
-        self.line.command("RSET").await.is_ok_and(|reply| reply.code == 250)
+        let reply = positive(self.line.reply().await?)?;
+        self.open_transaction = false;
+        Ok(reply)
     }
 
     /// Whether the server has closed it.

@@ -46,6 +46,15 @@ impl Step {
 }
 
 impl Lost {
+    /// Whether the connection can carry another message: the dialogue ended with a reply that does not close it.
+    pub(super) fn leaves_connection(&self) -> bool {
+        match self {
+            Self::Refused(reply) => reply.code != 421,
+            Self::Unfit(_) => true,
+            _ => false,
+        }
+    }
+
     /// What a delivery that ended like this at `step` came to.
     pub(super) fn judge(self, step: Step, to: &str) -> Outcome {
         let (code, words) = match self {

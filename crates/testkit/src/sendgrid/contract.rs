@@ -73,7 +73,7 @@ pub(super) fn check(body: &[u8]) -> Result<(String, String), String> {
         return Err("The subject is required, in one line.".to_owned());
     }
     let order: Vec<_> = mail.content.iter().map(|part| part.r#type.as_str()).collect();
-    if !matches!(order.as_slice(), ["text/plain"] | ["text/html"] | ["text/plain", "text/html"]) {
+    if !matches!(order.as_slice(), ["text/plain" | "text/html"] | ["text/plain", "text/html"]) {
         return Err("content: text/plain, then text/html".to_owned());
     }
     if mail.content.iter().any(|part| part.value.is_empty()) {
