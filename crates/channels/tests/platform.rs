@@ -1,4 +1,5 @@
 //! The platform's accounts, the sandbox and the inbox.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! SendGrid against its stand-in: every answer, and the loss of every answer, is told apart.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod common;
 

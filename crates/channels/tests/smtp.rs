@@ -1,4 +1,5 @@
 //! SMTP against its stand-in: every step of the dialogue can fail, and each failure means what it should.
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod common;
 
