@@ -1,7 +1,7 @@
 //! What the tests stand on: a running Carillon, fake providers with a ledger, a load client, the oracle.
 
-pub mod conformance;
 pub mod certs;
+pub mod conformance;
 pub mod ledger;
 pub mod port;
 pub mod postgres;

@@ -148,7 +148,8 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>) {
     let _ = stream.set_nodelay(true);
     let reset = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&reset);
-    let service = hyper::service::service_fn(move |request| Box::pin(answer(request, Arc::clone(&shared), Arc::clone(&flag))));
+    let service =
+        hyper::service::service_fn(move |request| Box::pin(answer(request, Arc::clone(&shared), Arc::clone(&flag))));
     let mut connection = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service);
     let _ = poll_fn(|context| connection.poll_without_shutdown(context)).await;
     if reset.load(Ordering::Relaxed) {
