@@ -1,7 +1,7 @@
 //! Pages for people: the sandbox inbox at `/sandbox`.
 //!
 //! Rendered here, without scripts: what a notification holds is shown as the person would see it, and is never trusted.
-//! Every text goes through [`html::Escaped`]; HTML e-mails are shown in a frame that may run nothing and load nothing from
+//! Every text goes through `html::Escaped`; HTML e-mails are shown in a frame that may run nothing and load nothing from
 //! us. May use `app` and `auth`; reads through services only, as any other door.
 
 mod html;

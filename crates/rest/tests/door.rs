@@ -6,6 +6,7 @@ use axum::body::Body;
 use common::Door;
 use http::{Request, StatusCode};
 use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 const SEND: &str = "/api/v1/notifications/send";
 
@@ -204,4 +205,27 @@ async fn the_outside_is_open_but_for_the_metrics() {
     let (parts, page) = door.ask(metrics("metrics").body(Body::empty()).unwrap()).await;
     assert_eq!(parts.status, StatusCode::OK);
     assert!(page.as_str().unwrap().contains(r#"route="/health/live""#));
+}
+
+/// The client writes all of a body that is refused, then reads: it must find the answer and not a reset connection.
+#[tokio::test]
+async fn a_body_that_is_too_long_is_read_to_its_end_and_answered() {
+    let door = Door::open().await;
+    for length in ["content-length: 6291456", "transfer-encoding: chunked"] {
+        let mut stream = tokio::net::TcpStream::connect(door.listen().await).await.unwrap();
+        let (key, type_) = (&door.key, "content-type: application/json");
+        let head = format!("POST {SEND} HTTP/1.1\r\nhost: x\r\nx-api-key: {key}\r\n{type_}\r\n{length}\r\n\r\n");
+        stream.write_all(head.as_bytes()).await.unwrap();
+        for _ in 0..96 {
+            let part = "x".repeat(65536);
+            let part = if length.contains("chunked") { format!("10000\r\n{part}\r\n") } else { part };
+            stream.write_all(part.as_bytes()).await.unwrap();
+        }
+        if length.contains("chunked") {
+            stream.write_all(b"0\r\n\r\n").await.unwrap();
+        }
+        let mut answer = vec![0; 12];
+        stream.read_exact(&mut answer).await.unwrap();
+        assert_eq!(answer, b"HTTP/1.1 413", "{length}");
+    }
 }

@@ -1,5 +1,7 @@
 //! The door on a real SQLite store. What it accepts goes nowhere: delivery is tested elsewhere.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -127,6 +129,15 @@ impl Door {
         });
         let key = secret.expose().to_owned();
         Self { router, key, accepted, _opened: opened, _folder: folder }
+    }
+
+    /// The door on a port of its own.
+    pub(crate) async fn listen(&self) -> std::net::SocketAddr {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = self.router.clone();
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        address
     }
 
     /// A request as it is.
