@@ -92,7 +92,7 @@ pub(super) fn release(writer: &mut Writer, held: &[(NotificationId, Hold)]) -> R
         Ok(released)
     })?;
     // Whoever gave a cancelled row back has dropped it.
-    writer.cancelled.retain(|c| !held.iter().any(|(id, _)| *id == c.id));
+    writer.cancelled.retain(|c| !held.iter().any(|(id, hold)| (*id, hold.lane, hold.hand) == (c.id, c.lane, c.hand)));
     Ok(released)
 }
 

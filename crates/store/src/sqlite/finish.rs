@@ -3,7 +3,7 @@
 
 use carillon_domain::notification::event::Transition;
 use carillon_domain::{EventKind, Status};
-use carillon_ports::work::{Finish, Finished, Raise, Verdict};
+use carillon_ports::work::{Doubt, Finish, Finished, Raise, Verdict};
 use rusqlite::{Connection, OptionalExtension as _, params};
 use serde_json::json;
 
@@ -40,7 +40,8 @@ pub(super) fn finish(writer: &mut Writer, outcomes: &[Finish], raises: &[Raise])
         if permitted {
             finished.cancelled.push(held.id);
         }
-        !permitted && !finished.lost.contains(&held.id)
+        let dropped = |f: &&Finish| (f.id, f.hold.lane, f.hold.hand) == (held.id, held.lane, held.hand);
+        !permitted && !outcomes.iter().filter(dropped).any(|f| finished.lost.contains(&f.id))
     });
     Ok(finished)
 }
@@ -179,6 +180,10 @@ fn advance(conn: &Connection, f: &Finish, gone: Gone) -> Result<bool, Fault> {
 /// A lost lease still carries knowledge: the provider took it. It settles doubt, and nothing else.
 fn late(conn: &Connection, f: &Finish) -> Result<(), Fault> {
     let Verdict::Sent { provider_message_id, delivered, .. } = &f.verdict else { return Ok(()) };
+    if f.hold.doubt == Doubt::Impossible {
+        // The effect is part of the outcome: without the one there is not the other.
+        return Ok(());
+    }
     let known: Option<i16> = conn
         .prepare_cached("SELECT status FROM notifications WHERE id = ?1 AND tenant_id = ?2")?
         .query_row((f.id.0, f.tenant.0), |r| r.get(0))

@@ -85,3 +85,18 @@ pub(super) async fn a_cancel_and_a_raise_at_once_are_one_or_the_other(db: &Db) {
         assert_eq!(lost, dropped);
     }
 }
+
+pub(super) async fn a_row_cancelled_in_memory_is_claimed_anew_after_it_was_dropped(db: &Db) {
+    let row = db.accept(email().leased()).await;
+    let spilled = db.store.work.release(&[(row.id, row.hold)]).await.unwrap();
+    assert_eq!(spilled, 1);
+    let held = db.claim_all().await[0];
+    db.store.notifications.notification_cancel(db.scope(), held.at(), db.now()).await.unwrap();
+    db.store.notifications.notification_retry(db.scope(), held.at(), db.now()).await.unwrap();
+    assert_eq!(db.claim_ids().await, [], "its cancelled hold may still be in memory");
+    assert_eq!(db.finish(row, sent()).await.lost, [row.id], "an older hold says nothing about this one");
+    assert_eq!(db.claim_ids().await, []);
+    let raised = db.store.work.finish(&[], &[Raise { lane: LANE, hi: held.hold.hand }]).await.unwrap();
+    assert_eq!(raised.cancelled, [row.id]);
+    assert_eq!(db.claim_ids().await, [row.id]);
+}

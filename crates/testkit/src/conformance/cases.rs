@@ -47,7 +47,8 @@ macro_rules! conformance_cases {
                 an_outcome_is_written_once [finish]
                 a_lost_lease_does_not_spoil_its_neighbours [finish]
                 a_late_acceptance_settles_what_was_unknown [finish]
-                nothing_to_write_is_no_mistake [finish]
+                a_lost_sandbox_outcome_had_no_effect [finish rescue]
+                nothing_to_write_is_no_mistake [finish release accept]
             }
             cancelling {
                 a_cancelled_notification_leaves_no_work_behind [notification_cancel]
@@ -57,6 +58,7 @@ macro_rules! conformance_cases {
                 a_row_behind_the_frontier_is_cancelled_in_memory_too [notification_cancel finish]
                 a_frontier_never_moves_back [notification_cancel]
                 a_cancel_and_a_raise_at_once_are_one_or_the_other [notification_cancel]
+                a_row_cancelled_in_memory_is_claimed_anew_after_it_was_dropped [notification_cancel]
             }
             ordering {
                 the_second_of_a_key_waits_until_the_first_has_finished [accept finish]
@@ -128,6 +130,9 @@ macro_rules! conformance_cases {
                 a_caught_message_is_found_by_its_id_or_its_notification [sandbox_get]
                 another_tenants_caught_message_is_not_found_and_not_cleared [sandbox_get sandbox_list sandbox_clear]
                 a_trim_keeps_the_newest_of_each_tenant [sandbox_trim]
+            }
+            model {
+                a_row_has_one_live_hold_and_leaves_by_a_visible_end_only [accept claim finish release promote rescue notification_cancel]
             }
         }
     };

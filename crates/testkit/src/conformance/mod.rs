@@ -19,6 +19,7 @@ mod verdicts;
 mod cancelling;
 mod intake;
 mod leases;
+mod model;
 mod ordering;
 mod outcomes;
 mod queue;

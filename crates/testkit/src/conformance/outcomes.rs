@@ -6,6 +6,7 @@ use carillon_domain::content::{Content, Sms};
 use carillon_domain::delivery::Capture;
 use carillon_domain::{Channel, ErrorCode, Priority, Status};
 use carillon_ports::Page;
+use carillon_ports::sandbox::SandboxFilter;
 use carillon_ports::work::{Doubt, Raise};
 
 use super::db::{Db, LANE, Row};
@@ -123,6 +124,19 @@ pub(super) async fn a_late_acceptance_settles_what_was_unknown(db: &Db) {
     assert_eq!((n.status, n.provider_message_id.as_deref()), (Status::Sent, Some("p-1")));
     assert_eq!(db.timeline(row).await.last(), Some(&"notification.sent"));
     assert_eq!(refused(db.store.notifications.dead_letter_get(db.scope(), row.at()).await), ErrorCode::NotFound);
+}
+
+pub(super) async fn a_lost_sandbox_outcome_had_no_effect(db: &Db) {
+    let row = db.accept(sms().test().started(Doubt::Impossible)).await;
+    db.restart().await;
+    let before = db.timeline(row).await;
+    let content = Content::Sms(Sms { text: "Hello".to_owned() });
+    let capture = Capture { to: "+441632960961".to_owned(), content };
+    assert_eq!(db.finish(row, captured(capture)).await.lost, [row.id]);
+    assert_eq!(db.timeline(row).await, before);
+    let caught = db.store.sandbox.sandbox_list(db.scope(), &SandboxFilter::default(), PAGE).await.unwrap();
+    assert_eq!(caught.items, []);
+    assert_eq!(db.claim_ids().await, [row.id]);
 }
 
 pub(super) async fn nothing_to_write_is_no_mistake(db: &Db) {
