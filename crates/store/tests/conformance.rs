@@ -1,6 +1,12 @@
 //! The conformance suite on both engines: on SQLite always, on PostgreSQL where `CARILLON_TEST_POSTGRES` has the URL of
 //! a server on which databases may be made. `CARILLON_TEST_REQUIRE=1` makes a missing server a failure.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends where it is surprised, and says what it leaves out"
+)]
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
