@@ -90,13 +90,17 @@ impl Watermarks {
         chosen.into_iter().map(|(tenant, mark)| (tenant, due(mark))).unzip()
     }
 
-    /// What came of a turn: `rows` are the claimed tenants and due times, `quota` what each might have had.
-    fn served(&self, key: (i16, i16), turn: &[i64], rows: &[(i64, Timestamp)], quota: usize, hungry: bool) {
+    /// What came of a turn: `rows` are tenants, due times and whether the row was taken; `quota` is what each tenant
+    /// might have had. A row that was left is never behind the mark.
+    fn served(&self, key: (i16, i16), turn: &[i64], rows: &[(i64, Timestamp, bool)], quota: usize, hungry: bool) {
         let mut served: HashMap<i64, (usize, Timestamp)> = HashMap::new();
-        for (tenant, due) in rows {
+        for (tenant, due, _) in rows {
             let (count, latest) = served.entry(*tenant).or_insert((0, *due));
             *count += 1;
             *latest = (*latest).max(*due);
+        }
+        for (tenant, due, _) in rows.iter().filter(|(_, _, taken)| !taken) {
+            served.entry(*tenant).and_modify(|(_, mark)| *mark = (*mark).min(*due));
         }
         let mut all = self.0.lock();
         let Some(backlog) = all.get_mut(&key) else { return };
@@ -188,10 +192,12 @@ impl Postgres {
             return Err(super::fault::fenced());
         }
         let candidates = ask.lock(&mut tx).await?;
-        let served: Vec<(i64, Timestamp)> = candidates.iter().map(|c| (c.seen.tenant.0, c.due)).collect();
         let hungry = candidates.len() < ask.limit as usize;
         let seen: Vec<Claimable> = candidates.iter().map(|candidate| candidate.seen).collect();
         let holds = assign(&seen);
+        let is_taken = |at: usize| holds.get(at).copied().flatten().is_some();
+        let served: Vec<(i64, Timestamp, bool)> =
+            candidates.iter().enumerate().map(|(at, c)| (c.seen.tenant.0, c.due, is_taken(at))).collect();
         let taken: Vec<(Hold, Candidate)> =
             holds.into_iter().zip(candidates).filter_map(|(hold, candidate)| Some((hold?, candidate))).collect();
         if taken.is_empty() {

@@ -226,6 +226,8 @@ impl Postgres {
         .bind(&hands)
         .execute(&self.hot)
         .await?;
+        // They may stand behind a watermark.
+        self.claims.forget();
         let mut seen = epoch.cancels.0.lock().await;
         for (lane, hand) in holds {
             if let Some(seen) = seen.get_mut(lane) {

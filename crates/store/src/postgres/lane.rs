@@ -84,6 +84,20 @@ impl Lane {
     }
 }
 
+#[cfg(test)]
+impl Lane {
+    /// Forgets the last batch, as after an answer that never came.
+    pub(super) fn unsay(&self) {
+        let mut slot = self.slot.try_lock().unwrap();
+        slot.batch = (slot.batch - 1).max(0);
+    }
+
+    /// Leaves the lane as a caller does that went away in the middle of a batch.
+    pub(super) fn strand(&self, id: i64, hand: i64) {
+        self.slot.try_lock().unwrap().adrift = Some(Leased { ids: vec![id], hands: vec![hand] });
+    }
+}
+
 impl Turn<'_> {
     /// Frees the rows of a batch of unknown fate. The number jumps, so that a try which is still on its way to the
     /// server comes too late.

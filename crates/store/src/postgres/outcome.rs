@@ -25,7 +25,8 @@ k AS MATERIALIZED (
         u(id, tenant_id, lane, hand, kind, status, provider, attempts, at, message_id, error, due, message_failures,
         provider_failures, trouble_since, reason, transitions, seen_channel, seen_by, seen)
     JOIN queue q ON q.id = u.id
-    WHERE q.owner = $2 AND q.lane = u.lane AND q.hand = u.hand AND q.state = 1 AND (q.ordering_key IS NULL OR $5)
+    WHERE q.owner = $2 AND q.lane = u.lane AND q.hand = u.hand AND q.state = 1 AND q.tenant_id = u.tenant_id
+        AND (q.ordering_key IS NULL OR $5)
         AND (SELECT count(*) FROM i) >= 0
     ORDER BY q.id FOR UPDATE OF q),
 d AS (DELETE FROM queue q USING k WHERE q.id = k.id AND k.kind = 0),
