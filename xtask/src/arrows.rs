@@ -14,10 +14,7 @@ const TABLE: [(&str, &[&str]); 16] = [
     ("resilience", &["domain", "telemetry"]),
     ("ports", &["domain", "telemetry"]),
     ("template", &["domain", "telemetry"]),
-    (
-        "app",
-        &["domain", "telemetry", "ports", "template", "resilience"],
-    ),
+    ("app", &["domain", "telemetry", "ports", "template", "resilience"]),
     ("pipeline", &["domain", "telemetry", "ports", "resilience"]),
     ("store", &["domain", "telemetry", "ports"]),
     ("channels", &["domain", "telemetry", "ports", "resilience"]),
@@ -59,16 +56,9 @@ pub(crate) fn check() -> Result<()> {
     let (crates, arrows) = workspace()?;
     let wrong = violations(&crates, &arrows);
     if !wrong.is_empty() {
-        bail!(
-            "not allowed by xtask/src/arrows.rs:\n  {}",
-            wrong.join("\n  ")
-        );
+        bail!("not allowed by xtask/src/arrows.rs:\n  {}", wrong.join("\n  "));
     }
-    println!(
-        "{} crates, {} arrows, all of them allowed",
-        crates.len(),
-        arrows.len()
-    );
+    println!("{} crates, {} arrows, all of them allowed", crates.len(), arrows.len());
     Ok(())
 }
 
@@ -79,9 +69,7 @@ fn violations(crates: &[String], arrows: &[Arrow]) -> Vec<String> {
         .filter(|name| !table.contains_key(name.as_str()))
         .map(|name| format!("{name} is not in the table: say what it may use"));
     let wrong = arrows.iter().filter(|arrow| {
-        let in_table = table
-            .get(arrow.from.as_str())
-            .is_some_and(|uses| uses.contains(&arrow.to.as_str()));
+        let in_table = table.get(arrow.from.as_str()).is_some_and(|uses| uses.contains(&arrow.to.as_str()));
         let for_tests = arrow.in_tests && arrow.to == "testkit";
         !in_table && !for_tests
     });
@@ -94,26 +82,15 @@ fn violations(crates: &[String], arrows: &[Arrow]) -> Vec<String> {
 
 /// Our crates without their prefix, and the arrows between them: normal, build and test dependencies alike.
 fn workspace() -> Result<(Vec<String>, Vec<Arrow>)> {
-    let metadata = MetadataCommand::new()
-        .manifest_path(root().join("Cargo.toml"))
-        .no_deps()
-        .exec()?;
+    let metadata = MetadataCommand::new().manifest_path(root().join("Cargo.toml")).no_deps().exec()?;
     let short = |name: &str| name.strip_prefix("carillon-").unwrap_or(name).to_owned();
     let members = metadata.workspace_packages();
     let crates: Vec<_> = members.iter().map(|package| short(&package.name)).collect();
     let mut arrows = Vec::new();
     for package in &members {
-        for dependency in package
-            .dependencies
-            .iter()
-            .filter(|dependency| dependency.path.is_some())
-        {
+        for dependency in package.dependencies.iter().filter(|dependency| dependency.path.is_some()) {
             let in_tests = dependency.kind == DependencyKind::Development;
-            arrows.push(Arrow {
-                from: short(&package.name),
-                to: short(&dependency.name),
-                in_tests,
-            });
+            arrows.push(Arrow { from: short(&package.name), to: short(&dependency.name), in_tests });
         }
     }
     Ok((crates, arrows))
@@ -124,20 +101,13 @@ mod tests {
     use super::{Arrow, violations, workspace};
 
     fn arrow(from: &str, to: &str, in_tests: bool) -> Arrow {
-        Arrow {
-            from: from.to_owned(),
-            to: to.to_owned(),
-            in_tests,
-        }
+        Arrow { from: from.to_owned(), to: to.to_owned(), in_tests }
     }
 
     #[test]
     fn every_arrow_between_our_crates_is_in_the_table() {
         let (crates, arrows) = workspace().unwrap();
-        assert!(
-            crates.contains(&"domain".to_owned())
-                && arrows.contains(&arrow("app", "domain", false))
-        );
+        assert!(crates.contains(&"domain".to_owned()) && arrows.contains(&arrow("app", "domain", false)));
         assert_eq!(violations(&crates, &arrows), Vec::<String>::new());
     }
 
@@ -152,21 +122,14 @@ mod tests {
             ("testkit", "server", true),
             ("bench", "testkit", false),
         ] {
-            assert_eq!(
-                violations(&[], &[arrow(from, to, in_tests)]).len(),
-                1,
-                "{from} -> {to}"
-            );
+            assert_eq!(violations(&[], &[arrow(from, to, in_tests)]).len(), 1, "{from} -> {to}");
         }
     }
 
     #[test]
     fn tests_may_use_the_testkit() {
         assert_eq!(
-            violations(
-                &[],
-                &[arrow("store", "testkit", true), arrow("rest", "app", false)]
-            ),
+            violations(&[], &[arrow("store", "testkit", true), arrow("rest", "app", false)]),
             Vec::<String>::new()
         );
     }

@@ -11,9 +11,7 @@ use crate::{generate, install, test};
 
 /// Runs every step and ends at the first that fails.
 pub(crate) fn run() -> Result<()> {
-    step("format", || {
-        run_program(cargo().args(["fmt", "--all", "--check"]))
-    })?;
+    step("format", || run_program(cargo().args(["fmt", "--all", "--check"])))?;
     step("lints", || {
         let mut clippy = cargo();
         clippy.args(["clippy", "--workspace", "--all-targets", "--all-features"]);
@@ -38,14 +36,7 @@ pub(crate) fn run() -> Result<()> {
 /// Checks licences, sources and bans. Known vulnerabilities are left to `cargo deny check advisories`: they come from the network.
 pub(crate) fn deny(program: &Path) -> Result<()> {
     let mut command = Command::new(program);
-    command.args([
-        "--all-features",
-        "check",
-        "--hide-inclusion-graph",
-        "bans",
-        "licenses",
-        "sources",
-    ]);
+    command.args(["--all-features", "check", "--hide-inclusion-graph", "bans", "licenses", "sources"]);
     run_program(command.current_dir(root()))
 }
 

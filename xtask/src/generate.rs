@@ -19,17 +19,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
     for (file, words) in FILES {
         let path = root().join(file);
         let mut command = cargo();
-        command
-            .args([
-                "run",
-                "--quiet",
-                "--package",
-                "carillon-server",
-                "--bin",
-                "carillon",
-                "--",
-            ])
-            .args(words);
+        command.args(["run", "--quiet", "--package", "carillon-server", "--bin", "carillon", "--"]).args(words);
         let made = format!("{}\n", output(&mut command)?.trim_end());
         let committed = fs::read_to_string(&path).unwrap_or_default();
         if made == committed {
@@ -45,10 +35,7 @@ pub(crate) fn run(check: bool) -> Result<()> {
         }
     }
     if !stale.is_empty() {
-        bail!(
-            "out of date, run `cargo xtask generate`:\n{}",
-            stale.join("\n")
-        );
+        bail!("out of date, run `cargo xtask generate`:\n{}", stale.join("\n"));
     }
     Ok(())
 }
@@ -63,11 +50,7 @@ fn difference(committed: &str, made: &str) -> String {
             (None, None) => return " (line ends)".to_owned(),
             (old, new) if old == new => {}
             (old, new) => {
-                return format!(
-                    ":{line}\n  - {}\n  + {}",
-                    old.unwrap_or_default(),
-                    new.unwrap_or_default()
-                );
+                return format!(":{line}\n  - {}\n  + {}", old.unwrap_or_default(), new.unwrap_or_default());
             }
         }
     }

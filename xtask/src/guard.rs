@@ -54,11 +54,7 @@ impl Drop for Guard {
 pub(crate) fn wait() -> Result<()> {
     let users = services::enter()?;
     println!("ready");
-    let groups: Vec<u32> = io::stdin()
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|line| line.parse().ok())
-        .collect();
+    let groups: Vec<u32> = io::stdin().lines().map_while(Result::ok).filter_map(|line| line.parse().ok()).collect();
     for group in groups {
         process::end_group(group)?;
     }

@@ -31,21 +31,15 @@ pub(crate) fn uid() -> Result<u32> {
 
 /// Brings what the tests call by name and the machine lacks, PostgreSQL among it when `postgres` says so.
 pub(crate) fn programs(postgres: bool) -> Result<()> {
-    let mut missing: Vec<_> = ["strace", "openssl", "python3"]
-        .into_iter()
-        .filter(|program| find(program).is_none())
-        .collect();
+    let mut missing: Vec<_> =
+        ["strace", "openssl", "python3"].into_iter().filter(|program| find(program).is_none()).collect();
     if missing.contains(&"python3") {
         missing.push("python3-venv");
     }
     if postgres && postgres_bin().is_none() {
         missing.push("postgresql");
     }
-    if missing.is_empty() {
-        Ok(())
-    } else {
-        apt(&missing)
-    }
+    if missing.is_empty() { Ok(()) } else { apt(&missing) }
 }
 
 /// The folder of PostgreSQL's programs: `CARILLON_TEST_PG_BIN`, or the newest that is installed.
@@ -53,15 +47,12 @@ pub(crate) fn postgres_bin() -> Option<PathBuf> {
     if let Some(folder) = std::env::var_os("CARILLON_TEST_PG_BIN") {
         return Some(folder.into());
     }
-    let versions = fs::read_dir("/usr/lib/postgresql")
-        .ok()?
-        .filter_map(|entry| {
-            let entry = entry.ok()?;
-            let version = entry.file_name().to_str()?.parse::<u32>().ok()?;
-            let folder = entry.path().join("bin");
-            (version >= OLDEST_POSTGRES && folder.join("initdb").is_file())
-                .then_some((version, folder))
-        });
+    let versions = fs::read_dir("/usr/lib/postgresql").ok()?.filter_map(|entry| {
+        let entry = entry.ok()?;
+        let version = entry.file_name().to_str()?.parse::<u32>().ok()?;
+        let folder = entry.path().join("bin");
+        (version >= OLDEST_POSTGRES && folder.join("initdb").is_file()).then_some((version, folder))
+    });
     versions.max().map(|(_, folder)| folder)
 }
 
@@ -92,38 +83,22 @@ pub(crate) fn python() -> Result<PathBuf> {
 
 fn works(python: &Path) -> bool {
     let mut command = Command::new(python);
-    command
-        .args(["-c", "import aiosmtpd"])
-        .stdin(Stdio::null())
-        .stderr(Stdio::null());
+    command.args(["-c", "import aiosmtpd"]).stdin(Stdio::null()).stderr(Stdio::null());
     command.status().is_ok_and(|status| status.success())
 }
 
 fn in_venv(tools: &Path) -> Result<()> {
     let venv = tools.join("venv");
-    output(
-        Command::new("python3")
-            .args(["-m", "venv", "--clear"])
-            .arg(&venv),
-    )?;
+    output(Command::new("python3").args(["-m", "venv", "--clear"]).arg(&venv))?;
     pip(&venv.join("bin/python"), &[])
 }
 
 /// Without venv: the packages in a folder of their own, and a wrapper that tells Python of it.
 fn beside(tools: &Path) -> Result<()> {
     let packages = tools.join("packages");
-    pip(
-        Path::new("python3"),
-        &["--upgrade", "--target", &packages.to_string_lossy()],
-    )?;
+    pip(Path::new("python3"), &["--upgrade", "--target", &packages.to_string_lossy()])?;
     let wrapper = tools.join("python");
-    fs::write(
-        &wrapper,
-        format!(
-            "#!/bin/sh\nPYTHONPATH='{}' exec python3 \"$@\"\n",
-            packages.display()
-        ),
-    )?;
+    fs::write(&wrapper, format!("#!/bin/sh\nPYTHONPATH='{}' exec python3 \"$@\"\n", packages.display()))?;
     fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))?;
     Ok(())
 }
@@ -131,15 +106,7 @@ fn beside(tools: &Path) -> Result<()> {
 fn pip(python: &Path, options: &[&str]) -> Result<()> {
     let requirements = root().join("tests/tools/requirements.txt");
     let mut command = Command::new(python);
-    command
-        .args([
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--disable-pip-version-check",
-        ])
-        .args(options);
+    command.args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(options);
     output(command.arg("--requirement").arg(requirements)).map(drop)
 }
 
@@ -153,14 +120,9 @@ pub(crate) fn cargo_deny() -> Result<PathBuf> {
     if program.is_file() {
         return Ok(program);
     }
-    println!(
-        "installing cargo-deny into {} (minutes, once)",
-        tools.display()
-    );
+    println!("installing cargo-deny into {} (minutes, once)", tools.display());
     let mut install = process::cargo();
-    install
-        .args(["install", "--quiet", "--locked", "cargo-deny", "--root"])
-        .arg(&tools);
+    install.args(["install", "--quiet", "--locked", "cargo-deny", "--root"]).arg(&tools);
     process::run(install.env("CARGO_TARGET_DIR", tools.join("target")))?;
     fs::remove_dir_all(tools.join("target")).ok();
     Ok(program)
@@ -180,12 +142,7 @@ fn apt(packages: &[&str]) -> Result<()> {
         command
     };
     output(apt().args(["-q", "update"]))?;
-    output(
-        apt()
-            .args(["-qy", "install", "--no-install-recommends"])
-            .args(packages),
-    )
-    .map(drop)
+    output(apt().args(["-qy", "install", "--no-install-recommends"]).args(packages)).map(drop)
 }
 
 /// While it lives, packages that are installed start no service.

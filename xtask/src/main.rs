@@ -1,11 +1,7 @@
 //! Every habit of the project behind one command: `cargo xtask <habit>`.
 //!
 //! One file per idea. Nothing here ships, and nothing else may depend on it.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "a command line tool"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod arrows;
 mod ci;

@@ -45,12 +45,7 @@ pub(crate) fn start(bin: &Path) -> Result<()> {
     fs::write(&file, format!("{defaults}{SETTINGS}port = {PORT}\n"))?;
     let log = home.join("postgres.log");
     let mut pg_ctl = as_postgres(&bin.join("pg_ctl"))?;
-    pg_ctl
-        .arg("-D")
-        .arg(&data)
-        .arg("-l")
-        .arg(&log)
-        .args(["-w", "-t", "30", "start"]);
+    pg_ctl.arg("-D").arg(&data).arg("-l").arg(&log).args(["-w", "-t", "30", "start"]);
     output(&mut pg_ctl).map(drop).with_context(|| {
         let said = fs::read_to_string(&log).unwrap_or_default();
         format!("PostgreSQL does not start on port {PORT}\n{said}")
@@ -70,11 +65,7 @@ pub(crate) fn stop() -> Result<()> {
 pub(crate) fn pid() -> Result<Option<u32>> {
     let file = fs::read_to_string(home()?.join("data/postmaster.pid")).unwrap_or_default();
     let mark = mark()?;
-    Ok(file
-        .lines()
-        .next()
-        .and_then(|line| line.trim().parse().ok())
-        .filter(|pid| process::is(*pid, &mark)))
+    Ok(file.lines().next().and_then(|line| line.trim().parse().ok()).filter(|pid| process::is(*pid, &mark)))
 }
 
 /// What is in the command line of our cluster and of no other.

@@ -14,9 +14,7 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// The root of the source tree.
 pub(crate) fn root() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .parent()
-        .unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
 }
 
 /// The cargo that runs us, started in the root of the tree.
@@ -28,9 +26,7 @@ pub(crate) fn cargo() -> Command {
 
 /// Runs a program that speaks for itself, and fails if it does.
 pub(crate) fn run(command: &mut Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("cannot start {}", name(command)))?;
+    let status = command.status().with_context(|| format!("cannot start {}", name(command)))?;
     if !status.success() {
         bail!("{} failed ({status})", name(command));
     }
@@ -39,48 +35,31 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
 
 /// Runs a program and returns what it printed; what it said on both outputs is shown only if it fails.
 pub(crate) fn output(command: &mut Command) -> Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("cannot start {}", name(command)))?;
+    let output = command.stdin(Stdio::null()).output().with_context(|| format!("cannot start {}", name(command)))?;
     let printed = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        bail!(
-            "{} failed ({})\n{printed}{said}",
-            name(command),
-            output.status
-        );
+        bail!("{} failed ({})\n{printed}{said}", name(command), output.status);
     }
     Ok(printed)
 }
 
 /// The program of a command with its first arguments, for messages.
 fn name(command: &Command) -> String {
-    let words = [command.get_program()]
-        .into_iter()
-        .chain(command.get_args().take(3));
-    words
-        .map(OsStr::to_string_lossy)
-        .collect::<Vec<_>>()
-        .join(" ")
+    let words = [command.get_program()].into_iter().chain(command.get_args().take(3));
+    words.map(OsStr::to_string_lossy).collect::<Vec<_>>().join(" ")
 }
 
 /// Where a program stands on the search path, if it does.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path)
-        .map(|folder| folder.join(program))
-        .find(|file| file.is_file())
+    std::env::split_paths(&path).map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
 /// Whether a process lives and its command line contains `mark`. A zombie has no command line and does not count.
 pub(crate) fn is(pid: u32, mark: &str) -> bool {
-    fs::read(format!("/proc/{pid}/cmdline")).is_ok_and(|line| {
-        String::from_utf8_lossy(&line)
-            .replace('\0', " ")
-            .contains(mark)
-    })
+    fs::read(format!("/proc/{pid}/cmdline"))
+        .is_ok_and(|line| String::from_utf8_lossy(&line).replace('\0', " ").contains(mark))
 }
 
 /// Ends a process of ours with `signal`, waits for it, and kills it when that does not help.
@@ -107,10 +86,7 @@ pub(crate) fn end_group(group: u32) -> Result<()> {
 fn gone(signal: &str, target: &str, lives: impl Fn() -> bool) -> bool {
     if lives() {
         // The shell's own `kill`: a bare machine has no other.
-        Command::new("sh")
-            .args(["-c", "kill -s $1 -- $2", "sh", signal, target])
-            .status()
-            .ok();
+        Command::new("sh").args(["-c", "kill -s $1 -- $2", "sh", signal, target]).status().ok();
     }
     let since = Instant::now();
     while lives() {

@@ -72,21 +72,14 @@ impl Servers {
                 postgres::start(bin)?;
                 postgres::url()
             }
-            (None, None) => bail!(
-                "apt brought no PostgreSQL {} or newer",
-                install::OLDEST_POSTGRES
-            ),
+            (None, None) => bail!("apt brought no PostgreSQL {} or newer", install::OLDEST_POSTGRES),
         };
         if bin.is_none() {
             println!(
                 "LEFT OUT: tests that kill a PostgreSQL of their own; CARILLON_TEST_PG_BIN could name its programs"
             );
         }
-        Ok(Self {
-            postgres,
-            bin,
-            python,
-        })
+        Ok(Self { postgres, bin, python })
     }
 
     /// Where the suites find them. `CARILLON_TEST_REQUIRE` makes a missing one a failure: it is set if nothing is missing.
@@ -115,11 +108,7 @@ fn status() -> Result<()> {
         None => println!("{name:<11} stopped"),
     };
     line("PostgreSQL", postgres::pid()?, postgres::url());
-    line(
-        "SMTP",
-        sink::pid()?,
-        format!("{}  mail in {}", sink::url(), sink::ledger()?.display()),
-    );
+    line("SMTP", sink::pid()?, format!("{}  mail in {}", sink::url(), sink::ledger()?.display()));
     Ok(())
 }
 

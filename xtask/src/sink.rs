@@ -50,10 +50,7 @@ pub(crate) fn start(python: &Path) -> Result<()> {
         BufReader::new(out).read_line(&mut line)?;
     }
     if !line.starts_with("ready") {
-        bail!(
-            "the SMTP server does not start on port {PORT}\n{}",
-            fs::read_to_string(log)?
-        );
+        bail!("the SMTP server does not start on port {PORT}\n{}", fs::read_to_string(log)?);
     }
     Ok(())
 }

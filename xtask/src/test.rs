@@ -18,14 +18,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 
     println!("testing the test tools");
     let mut tools = Command::new(&servers.python);
-    tools.args([
-        "-B",
-        "-m",
-        "unittest",
-        "discover",
-        "--start-directory",
-        "tests/tools",
-    ]);
+    tools.args(["-B", "-m", "unittest", "discover", "--start-directory", "tests/tools"]);
     run_program(tools.current_dir(root()).stdin(Stdio::null()))?;
 
     let mut suites = cargo();
@@ -40,11 +33,7 @@ pub(crate) fn run(arguments: &[String]) -> Result<()> {
 /// Shows what the suites say and adds up their results.
 fn follow(suites: &mut Command, guard: &mut Guard) -> Result<()> {
     let since = Instant::now();
-    let mut child = suites
-        .stdout(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .context("cannot start cargo test")?;
+    let mut child = suites.stdout(Stdio::piped()).process_group(0).spawn().context("cannot start cargo test")?;
     guard.group(child.id())?;
     let mut sum = Sum::default();
     if let Some(out) = child.stdout.take() {
@@ -59,10 +48,7 @@ fn follow(suites: &mut Command, guard: &mut Guard) -> Result<()> {
     for test in &sum.names {
         println!("  failed: {test}");
     }
-    println!(
-        "total: {} passed, {} failed, {} skipped",
-        sum.passed, sum.failed, sum.ignored
-    );
+    println!("total: {} passed, {} failed, {} skipped", sum.passed, sum.failed, sum.ignored);
     if !status.success() {
         bail!("the suites failed ({status})");
     }
@@ -85,10 +71,7 @@ struct Sum {
 impl Sum {
     /// Takes one line of `cargo test`.
     fn add(&mut self, line: &str) {
-        if let Some(name) = line
-            .strip_prefix("test ")
-            .and_then(|rest| rest.strip_suffix(" ... FAILED"))
-        {
+        if let Some(name) = line.strip_prefix("test ").and_then(|rest| rest.strip_suffix(" ... FAILED")) {
             self.names.push(name.to_owned());
         }
         let Some(result) = line.strip_prefix("test result: ") else {
@@ -122,15 +105,6 @@ mod tests {
             sum.add(line);
         }
         let names = vec!["retry::total".to_owned()];
-        assert_eq!(
-            sum,
-            Sum {
-                suites: 2,
-                passed: 13,
-                failed: 1,
-                ignored: 1,
-                names
-            }
-        );
+        assert_eq!(sum, Sum { suites: 2, passed: 13, failed: 1, ignored: 1, names });
     }
 }

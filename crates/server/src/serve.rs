@@ -116,7 +116,7 @@ impl House {
             entropy: Arc::clone(&entropy),
         });
         let auth = Authenticator::new(Arc::clone(&store.tenants), Arc::clone(&clock));
-        let pages = axum::Router::new();
+        let pages = carillon_console::router(app.clone(), auth.clone(), Arc::clone(&clock));
         let health = Arc::new(health::Health::new(pipeline.clone(), Arc::clone(&store.work)));
         let state = RestState {
             app,

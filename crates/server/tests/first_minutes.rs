@@ -1,4 +1,10 @@
 //! What a newcomer meets, with the real binary on the embedded default.
+#![expect(
+    clippy::unwrap_used,
+    clippy::similar_names,
+    clippy::disallowed_methods,
+    reason = "a test ends where it is surprised"
+)]
 
 use std::time::Duration;
 

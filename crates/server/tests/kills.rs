@@ -1,5 +1,6 @@
 //! Fault test F01: the process dies at a named point, again and again, while it takes and sends. Nothing that was
 //! answered with 202 is lost, nothing is sent that was not asked for, and what is sent twice says so.
+#![expect(clippy::unwrap_used, reason = "a test ends where it is surprised")]
 
 use std::collections::BTreeSet;
 use std::sync::Arc;

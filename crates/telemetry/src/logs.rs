@@ -23,6 +23,9 @@ pub const DEFAULT_FILTER: &str = "info";
 /// Libraries that write what goes over the wire when asked for details: never below `info`, whatever the filter says.
 const WIRE: [&str; 6] = ["h2", "hyper", "hyper_util", "lettre", "reqwest", "tungstenite"];
 
+/// Libraries whose progress reports interest nobody but their authors: warnings and errors only.
+const CHATTY: [&str; 2] = ["sea_orm_migration", "sqlx"];
+
 /// What a line looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum LogFormat {
@@ -105,7 +108,12 @@ where
 
 fn is_allowed(metadata: &Metadata<'_>) -> bool {
     let library = metadata.target().split("::").next().unwrap_or_default();
-    *metadata.level() <= Level::INFO || !WIRE.contains(&library)
+    let most = match library {
+        chatty if CHATTY.contains(&chatty) => Level::WARN,
+        wire if WIRE.contains(&wire) => Level::INFO,
+        _ => return true,
+    };
+    *metadata.level() <= most
 }
 
 /// A bare word that is no level would be taken for a target and silence everything else: it is a slip of the pen.

@@ -25,12 +25,7 @@ mod tests {
 
     #[test]
     fn one_bare_address_and_nothing_else() {
-        for good in [
-            "ada@example.com",
-            "a.b+c@sub.example.co.uk",
-            "jürgen@büro.example",
-            "x@localhost",
-        ] {
+        for good in ["ada@example.com", "a.b+c@sub.example.co.uk", "jürgen@büro.example", "x@localhost"] {
             assert!(is_plausible(good), "{good}");
         }
         for bad in [

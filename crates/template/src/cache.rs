@@ -39,12 +39,7 @@ impl Cache {
     }
 
     /// The compiled part, if it is here.
-    pub fn get(
-        &self,
-        template: PinnedTemplate,
-        locale: &str,
-        channel: Channel,
-    ) -> Option<Arc<Compiled>> {
+    pub fn get(&self, template: PinnedTemplate, locale: &str, channel: Channel) -> Option<Arc<Compiled>> {
         self.parts.get(&(template, channel, locale.into()))
     }
 
@@ -63,9 +58,7 @@ impl Cache {
     ) -> Result<Arc<Compiled>, Error> {
         self.parts
             .try_get_with((template, channel, locale.into()), || {
-                content()
-                    .and_then(|content| self.engine.compile(content.borrow(), "/template"))
-                    .map(Arc::new)
+                content().and_then(|content| self.engine.compile(content.borrow(), "/template")).map(Arc::new)
             })
             .map_err(unshared)
     }

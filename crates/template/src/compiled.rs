@@ -23,18 +23,10 @@ impl Compiled {
     }
 
     pub(crate) fn new(content: &Content, at: &str, limits: &Limits) -> Result<Self, Error> {
-        let mut compiler = Compiler {
-            limits,
-            at,
-            weight: size_of::<Self>(),
-            errors: Vec::new(),
-        };
+        let mut compiler = Compiler { limits, at, weight: size_of::<Self>(), errors: Vec::new() };
         let parts = compiler.parts(content);
         if compiler.errors.is_empty() {
-            Ok(Self {
-                parts,
-                weight: compiler.weight,
-            })
+            Ok(Self { parts, weight: compiler.weight })
         } else {
             Err(Error::invalid_fields(compiler.errors))
         }
@@ -110,9 +102,7 @@ impl Compiler<'_> {
                 reply_to: self.reply_to(email.reply_to.as_ref()),
                 attachments: self.attachments(&email.attachments),
             },
-            Content::Sms(sms) => Parts::Sms {
-                text: self.piece("/text", Slot::Text, &sms.text),
-            },
+            Content::Sms(sms) => Parts::Sms { text: self.piece("/text", Slot::Text, &sms.text) },
             Content::Push(push) => Parts::Push {
                 title: self.piece("/title", Slot::Line, &push.title),
                 body: self.piece("/body", Slot::Text, &push.body),
@@ -122,11 +112,7 @@ impl Compiler<'_> {
             },
             Content::Whatsapp(message) => Parts::Whatsapp {
                 text: self.maybe("/text", Slot::Text, message.text.as_ref()),
-                template_name: self.maybe(
-                    "/templateName",
-                    Slot::Line,
-                    message.template_name.as_ref(),
-                ),
+                template_name: self.maybe("/templateName", Slot::Line, message.template_name.as_ref()),
                 language: self.maybe("/language", Slot::Line, message.language.as_ref()),
                 parameters: message
                     .parameters
@@ -151,11 +137,7 @@ impl Compiler<'_> {
             Program::Fixed(Box::default())
         });
         self.weight += program.weight() + field.len();
-        Piece {
-            field,
-            slot,
-            program,
-        }
+        Piece { field, slot, program }
     }
 
     fn maybe(&mut self, field: &'static str, slot: Slot, source: Option<&String>) -> Option<Piece> {
@@ -167,33 +149,20 @@ impl Compiler<'_> {
         if let Program::Fixed(text) = &piece.program
             && !(text.trim().is_empty() || address::is_plausible(text.trim()))
         {
-            self.error(
-                "/replyTo",
-                "invalid_email",
-                "replyTo is not one e-mail address".to_owned(),
-            );
+            self.error("/replyTo", "invalid_email", "replyTo is not one e-mail address".to_owned());
         }
         Some(piece)
     }
 
     fn attachments(&mut self, attachments: &[Attachment]) -> Box<[Attachment]> {
         for (at, attachment) in attachments.iter().enumerate() {
-            for (name, text) in [
-                ("filename", &attachment.filename),
-                ("contentType", &attachment.content_type),
-            ] {
+            for (name, text) in [("filename", &attachment.filename), ("contentType", &attachment.content_type)] {
                 if text.contains(['\0', '\r', '\n']) {
                     let message = format!("{name} cannot hold a line break or NUL");
-                    self.error(
-                        &format!("/attachments/{at}/{name}"),
-                        "control_character",
-                        message,
-                    );
+                    self.error(&format!("/attachments/{at}/{name}"), "control_character", message);
                 }
             }
-            self.weight += size_of::<Attachment>()
-                + attachment.content_base64.len()
-                + attachment.filename.len();
+            self.weight += size_of::<Attachment>() + attachment.content_base64.len() + attachment.filename.len();
         }
         attachments.into()
     }
@@ -204,10 +173,7 @@ impl Compiler<'_> {
             .map(|(key, value)| {
                 self.weight += key.len() + size_of::<(Box<str>, Data)>();
                 let segment = key.replace('~', "~0").replace('/', "~1");
-                (
-                    key.as_str().into(),
-                    self.data(&format!("{field}/{segment}"), value),
-                )
+                (key.as_str().into(), self.data(&format!("{field}/{segment}"), value))
             })
             .collect();
         Data::Map(entries)
@@ -215,17 +181,11 @@ impl Compiler<'_> {
 
     fn data(&mut self, field: &str, value: &Value) -> Data {
         match value {
-            Value::String(source) => {
-                Data::Text(Box::new(self.piece(field.to_owned(), Slot::Text, source)))
-            }
+            Value::String(source) => Data::Text(Box::new(self.piece(field.to_owned(), Slot::Text, source))),
             Value::Array(items) => {
                 self.weight += items.len() * size_of::<Data>();
                 Data::List(
-                    items
-                        .iter()
-                        .enumerate()
-                        .map(|(at, item)| self.data(&format!("{field}/{at}"), item))
-                        .collect(),
+                    items.iter().enumerate().map(|(at, item)| self.data(&format!("{field}/{at}"), item)).collect(),
                 )
             }
             Value::Object(map) => self.map(field, map),
@@ -234,10 +194,6 @@ impl Compiler<'_> {
     }
 
     fn error(&mut self, field: &str, code: &'static str, message: String) {
-        self.errors.push(FieldError::new(
-            format!("{}{field}", self.at),
-            code,
-            message,
-        ));
+        self.errors.push(FieldError::new(format!("{}{field}", self.at), code, message));
     }
 }

@@ -38,31 +38,15 @@ impl Engine {
     /// `validation_failed`. Where a variable is at fault and known, the pointer is `/variables/<name>`, else the field
     /// below `at`: `missing_variable`, `control_character`, `invalid_email`, `template_failed`,
     /// `template_too_expensive`, `template_output_too_large`.
-    pub fn render(
-        &self,
-        compiled: &Compiled,
-        variables: &Map<String, Value>,
-        at: &str,
-    ) -> Result<Content, Error> {
-        Renderer {
-            variables,
-            limits: &self.limits,
-            at,
-            budget: Budget::new(&self.limits),
-        }
-        .content(&compiled.parts)
+    pub fn render(&self, compiled: &Compiled, variables: &Map<String, Value>, at: &str) -> Result<Content, Error> {
+        Renderer { variables, limits: &self.limits, at, budget: Budget::new(&self.limits) }.content(&compiled.parts)
     }
 
     /// Compiles and renders what is used once: direct content, a preview.
     ///
     /// # Errors
     /// Those of [`compile`](Self::compile) and [`render`](Self::render).
-    pub fn render_once(
-        &self,
-        content: &Content,
-        variables: &Map<String, Value>,
-        at: &str,
-    ) -> Result<Content, Error> {
+    pub fn render_once(&self, content: &Content, variables: &Map<String, Value>, at: &str) -> Result<Content, Error> {
         self.render(&self.compile(content, at)?, variables, at)
     }
 }

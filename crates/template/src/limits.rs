@@ -17,11 +17,6 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            fuel: 50_000,
-            source_bytes: 64 * 1024,
-            output_bytes: 256 * 1024,
-            time: Duration::from_millis(50),
-        }
+        Self { fuel: 50_000, source_bytes: 64 * 1024, output_bytes: 256 * 1024, time: Duration::from_millis(50) }
     }
 }

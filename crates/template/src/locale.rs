@@ -29,26 +29,15 @@ pub fn choose_part<'a>(
     channel: Channel,
     wanted: Option<&str>,
 ) -> Option<(&'a str, &'a Content)> {
-    let having = body
-        .localizations
-        .iter()
-        .filter(|(_, parts)| parts.contains_key(&channel));
-    let key = choose_locale(
-        having.map(|(key, _)| key.as_str()),
-        wanted,
-        &body.default_locale,
-    )?;
+    let having = body.localizations.iter().filter(|(_, parts)| parts.contains_key(&channel));
+    let key = choose_locale(having.map(|(key, _)| key.as_str()), wanted, &body.default_locale)?;
     Some((key, body.localizations.get(key)?.get(&channel)?))
 }
 
 /// Whether two tags name the same locale.
 pub(crate) fn same(left: &str, right: &str) -> bool {
     let norm = |byte: u8| {
-        if byte == b'_' {
-            b'-'
-        } else {
-            byte.to_ascii_lowercase()
-        }
+        if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() }
     };
     left.len() == right.len() && left.bytes().map(norm).eq(right.bytes().map(norm))
 }
@@ -56,14 +45,11 @@ pub(crate) fn same(left: &str, right: &str) -> bool {
 /// Whether `tag` looks like BCP 47: a language of two or three letters, then subtags of up to eight letters or digits.
 pub(crate) fn is_well_formed(tag: &str) -> bool {
     let mut subtags = tag.split(['-', '_']);
-    let language = subtags.next().is_some_and(|tag| {
-        (2..=3).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphabetic())
-    });
+    let language =
+        subtags.next().is_some_and(|tag| (2..=3).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphabetic()));
     language
         && tag.len() <= 35
-        && subtags.all(|tag| {
-            (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric())
-        })
+        && subtags.all(|tag| (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]
@@ -81,11 +67,7 @@ mod tests {
         assert_eq!(choose(&all, Some("de-AT")), Some("de"));
         assert_eq!(choose(&all, Some("zh-Hant-TW")), Some("zh-Hant"));
         assert_eq!(choose(&all, Some("fr")), Some("en"));
-        assert_eq!(
-            choose(&all, Some("deu")),
-            Some("en"),
-            "a longer language is another language"
-        );
+        assert_eq!(choose(&all, Some("deu")), Some("en"), "a longer language is another language");
         assert_eq!(choose(&all, Some("")), Some("en"));
         assert_eq!(choose(&all, None), Some("en"));
         assert_eq!(choose(&["de"], Some("fr")), None);
@@ -99,30 +81,10 @@ mod tests {
 
     #[test]
     fn well_formed_tags() {
-        for good in [
-            "de",
-            "de-CH",
-            "de_CH",
-            "zh-Hant-TW",
-            "sr-Latn",
-            "es-419",
-            "en-x-pirate",
-            "gsw",
-        ] {
+        for good in ["de", "de-CH", "de_CH", "zh-Hant-TW", "sr-Latn", "es-419", "en-x-pirate", "gsw"] {
             assert!(is_well_formed(good), "{good}");
         }
-        for bad in [
-            "",
-            "d",
-            "german",
-            "de-",
-            "-de",
-            "de CH",
-            "de--CH",
-            "de/CH",
-            "de-abcdefghi",
-            "дe",
-        ] {
+        for bad in ["", "d", "german", "de-", "-de", "de CH", "de--CH", "de/CH", "de-abcdefghi", "дe"] {
             assert!(!is_well_formed(bad), "{bad}");
         }
     }

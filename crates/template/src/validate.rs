@@ -28,22 +28,13 @@ pub fn validate(engine: &Engine, body: &TemplateBody) -> Result<(), Error> {
         }
     }
     findings.truncate(FINDINGS);
-    if findings.is_empty() {
-        Ok(())
-    } else {
-        Err(Error::invalid_fields(findings))
-    }
+    if findings.is_empty() { Ok(()) } else { Err(Error::invalid_fields(findings)) }
 }
 
 fn locales(body: &TemplateBody, findings: &mut Vec<FieldError>) {
     let default = &body.default_locale;
-    if !body
-        .localizations
-        .keys()
-        .any(|key| locale::same(key, default))
-    {
-        let message =
-            format!("defaultLocale is \"{default:.40}\", which is not among the localizations");
+    if !body.localizations.keys().any(|key| locale::same(key, default)) {
+        let message = format!("defaultLocale is \"{default:.40}\", which is not among the localizations");
         findings.push(FieldError::new("/defaultLocale", "unknown_locale", message));
     }
     let mut known: Vec<&str> = Vec::new();
@@ -63,27 +54,17 @@ fn variables(variables: &[Variable], findings: &mut Vec<FieldError>) {
     for (at, Variable { name, .. }) in variables.iter().enumerate() {
         let pointer = format!("/variables/{at}/name");
         let mut bytes = name.bytes();
-        let starts = bytes
-            .next()
-            .is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
+        let starts = bytes.next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_');
         if !starts || !bytes.all(|b| b.is_ascii_alphanumeric() || b == b'_') {
-            let message = format!(
-                "\"{name:.40}\" cannot name a variable: letters, digits and _ can, a digit not first"
-            );
+            let message =
+                format!("\"{name:.40}\" cannot name a variable: letters, digits and _ can, a digit not first");
             findings.push(FieldError::new(pointer, "invalid_name", message));
         } else if variables[..at].iter().any(|other| other.name == *name) {
-            findings.push(FieldError::new(
-                pointer,
-                "duplicate_name",
-                format!("\"{name}\" is declared twice"),
-            ));
+            findings.push(FieldError::new(pointer, "duplicate_name", format!("\"{name}\" is declared twice")));
         }
     }
 }
 
 fn pointer(locale: &str) -> String {
-    format!(
-        "/localizations/{}",
-        locale.replace('~', "~0").replace('/', "~1")
-    )
+    format!("/localizations/{}", locale.replace('~', "~0").replace('/', "~1"))
 }

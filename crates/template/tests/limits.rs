@@ -93,11 +93,7 @@ fn bombs() -> Vec<(&'static str, String, &'static str)> {
     ] {
         bombs.push((name, chain(start, link, 65_000 / link.len()), LARGE));
     }
-    bombs.push((
-        "nots",
-        format!("{{{{ {}1 }}}}", "not ".repeat(16_000)),
-        LARGE,
-    ));
+    bombs.push(("nots", format!("{{{{ {}1 }}}}", "not ".repeat(16_000)), LARGE));
     bombs.push(("signs", format!("{{{{ {}1 }}}}", "-".repeat(60_000)), LARGE));
     bombs
 }
@@ -122,13 +118,11 @@ fn bombs_at_once_do_not_hurt_each_other_and_fit_a_small_stack() {
     std::thread::scope(|scope| {
         for which in 0..32 {
             let given = given.clone();
-            let bombs = std::thread::Builder::new()
-                .stack_size(1 << 20)
-                .spawn_scoped(scope, move || {
-                    for (name, source, code) in bombs().into_iter().skip(which % 4).step_by(4) {
-                        assert_eq!(field(text(&source, given.clone())).1, code, "{name}");
-                    }
-                });
+            let bombs = std::thread::Builder::new().stack_size(1 << 20).spawn_scoped(scope, move || {
+                for (name, source, code) in bombs().into_iter().skip(which % 4).step_by(4) {
+                    assert_eq!(field(text(&source, given.clone())).1, code, "{name}");
+                }
+            });
             assert!(bombs.is_ok());
         }
     });
@@ -146,17 +140,8 @@ fn what_is_just_below_the_limits_compiles_and_runs() {
         format!("{{{{ {}1 }}}}", "-".repeat(63)),
         format!("{{{{ {}1{} }}}}", "[".repeat(63), "]".repeat(63)),
         format!("{{%if 0%}}{}{{%endif%}}", "{%elif 0%}".repeat(100)),
-        format!(
-            "{}{{{{ {}1 }}}}{}",
-            "{%if 1%}".repeat(32),
-            "not ".repeat(63),
-            "{%endif%}".repeat(32)
-        ),
-        format!(
-            "{}{{{{ i }}}}{}",
-            "{%for i in [1]%}".repeat(32),
-            "{%endfor%}".repeat(32)
-        ),
+        format!("{}{{{{ {}1 }}}}{}", "{%if 1%}".repeat(32), "not ".repeat(63), "{%endif%}".repeat(32)),
+        format!("{}{{{{ i }}}}{}", "{%for i in [1]%}".repeat(32), "{%endfor%}".repeat(32)),
         format!("{{{{ {}1{} }}}}", "(".repeat(60), ")".repeat(60)),
         "\n".repeat(64 * 1024 - 7) + "{{ 1 }}",
         " ".repeat(64 * 1024 - 7) + "{{ 1 }}",
@@ -164,14 +149,9 @@ fn what_is_just_below_the_limits_compiles_and_runs() {
     ];
     for source in within {
         let shown: String = source.trim().chars().take(60).collect();
-        let result = std::thread::Builder::new()
-            .stack_size(1 << 20)
-            .spawn(move || text(&source, json!({ "x": [1] })));
+        let result = std::thread::Builder::new().stack_size(1 << 20).spawn(move || text(&source, json!({ "x": [1] })));
         let code = field(result.unwrap().join().unwrap()).1;
-        assert!(
-            ["", "missing_variable", FAILED].contains(&code.as_str()),
-            "{code}: {shown}"
-        );
+        assert!(["", "missing_variable", FAILED].contains(&code.as_str()), "{code}: {shown}");
     }
 }
 
@@ -180,10 +160,7 @@ fn the_budget_is_the_message_s_and_not_each_string_s() {
     let spend = "{% for i in range(4000) %}{% endfor %}";
     assert_eq!(text(spend, json!({})).unwrap(), "");
     let data: Vec<_> = (0..20).map(|_| spend).collect();
-    let push = content(
-        Channel::Push,
-        json!({ "title": "t", "body": "b", "data": { "a": data } }),
-    );
+    let push = content(Channel::Push, json!({ "title": "t", "body": "b", "data": { "a": data } }));
     let result = Engine::default().render_once(&push, &variables(json!({})), "/directContent");
     let (pointer, code) = field(result);
     assert_eq!(code, EXPENSIVE);
@@ -193,70 +170,31 @@ fn the_budget_is_the_message_s_and_not_each_string_s() {
 #[test]
 fn output_is_counted_over_the_whole_message() {
     let part = "x".repeat(60_000);
-    let mail = content(
-        Channel::Email,
-        json!({ "subject": "s", "text": part, "html": format!("{part}{{{{ v }}}}") }),
-    );
+    let mail = content(Channel::Email, json!({ "subject": "s", "text": part, "html": format!("{part}{{{{ v }}}}") }));
     let engine = Engine::default();
-    assert!(
-        engine
-            .render_once(&mail, &variables(json!({ "v": "y".repeat(100_000) })), "")
-            .is_ok()
-    );
-    let result = engine.render_once(
-        &mail,
-        &variables(json!({ "v": "y".repeat(150_000) })),
-        "/template",
-    );
+    assert!(engine.render_once(&mail, &variables(json!({ "v": "y".repeat(100_000) })), "").is_ok());
+    let result = engine.render_once(&mail, &variables(json!({ "v": "y".repeat(150_000) })), "/template");
     assert_eq!(field(result), ("/template/html".into(), OUTPUT.into()));
-    let result = engine.render_once(
-        &mail,
-        &variables(json!({ "v": "<".repeat(100_000) })),
-        "/template",
-    );
+    let result = engine.render_once(&mail, &variables(json!({ "v": "<".repeat(100_000) })), "/template");
     assert_eq!(field(result).1, OUTPUT, "escaping counts");
 }
 
 #[test]
 fn time_is_a_backstop_for_those_who_have_used_some_fuel() {
-    let limits = Limits {
-        time: Duration::ZERO,
-        ..Limits::default()
-    };
+    let limits = Limits { time: Duration::ZERO, ..Limits::default() };
     let sms = |text: &str| content(Channel::Sms, json!({ "text": text }));
     let engine = Engine::new(limits);
     let none = variables(json!({}));
-    assert!(
-        engine
-            .render_once(
-                &sms("{% for i in range(100) %}{{ i }}{% endfor %}"),
-                &none,
-                ""
-            )
-            .is_ok()
-    );
-    let result = engine.render_once(
-        &sms("{% for i in range(5000) %}{{ i }}{% endfor %}"),
-        &none,
-        "",
-    );
+    assert!(engine.render_once(&sms("{% for i in range(100) %}{{ i }}{% endfor %}"), &none, "").is_ok());
+    let result = engine.render_once(&sms("{% for i in range(5000) %}{{ i }}{% endfor %}"), &none, "");
     assert_eq!(field(result).1, EXPENSIVE);
 }
 
 #[test]
 fn an_honest_message_is_far_from_the_limits() {
-    let items: Vec<_> = (0..300)
-        .map(|n| json!({ "name": format!("Thing {n}"), "price": 1.25, "qty": n }))
-        .collect();
+    let items: Vec<_> = (0..300).map(|n| json!({ "name": format!("Thing {n}"), "price": 1.25, "qty": n })).collect();
     let source = "{% for i in items %}{% if i.qty > 0 %}<tr><td>{{ loop.index }}</td><td>{{ i.name|title }}</td><td>{{ '%.2f'|format(i.price * i.qty) }}</td></tr>{% endif %}{% endfor %}{{ items|sum(attribute='price') }}";
-    let limits = Limits {
-        fuel: 50_000 / 4,
-        ..Limits::default()
-    };
+    let limits = Limits { fuel: 50_000 / 4, ..Limits::default() };
     let mail = content(Channel::Email, json!({ "subject": "s", "html": source }));
-    assert!(
-        Engine::new(limits)
-            .render_once(&mail, &variables(json!({ "items": items })), "")
-            .is_ok()
-    );
+    assert!(Engine::new(limits).render_once(&mail, &variables(json!({ "items": items })), "").is_ok());
 }

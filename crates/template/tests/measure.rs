@@ -25,7 +25,8 @@ fn simple() -> Content {
 }
 
 fn long() -> Content {
-    let rows = "<tr><td style=\"padding:8px\">some fixed text of a mail, as builders of mails make it</td></tr>\n".repeat(100);
+    let rows =
+        "<tr><td style=\"padding:8px\">some fixed text of a mail, as builders of mails make it</td></tr>\n".repeat(100);
     content(
         Channel::Email,
         json!({
@@ -36,9 +37,7 @@ fn long() -> Content {
 }
 
 fn given() -> Value {
-    let items: Vec<_> = (0..20)
-        .map(|n| json!({ "name": format!("Thing number {n}"), "price": 1.25 }))
-        .collect();
+    let items: Vec<_> = (0..20).map(|n| json!({ "name": format!("Thing number {n}"), "price": 1.25 })).collect();
     json!({ "name": "Ada & Grace", "order": { "id": "A-1000234", "total": "12.00" }, "items": items })
 }
 
@@ -51,21 +50,13 @@ fn timed<T>(what: &str, times: u32, mut run: impl FnMut() -> T) {
         }
         best = best.min(start.elapsed());
     }
-    println!(
-        "{what:<60} {:>10.2} µs",
-        best.as_secs_f64() * 1e6 / f64::from(times)
-    );
+    println!("{what:<60} {:>10.2} µs", best.as_secs_f64() * 1e6 / f64::from(times));
 }
 
 /// Resident bytes of this process.
 fn resident() -> usize {
     let pages = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    pages
-        .split(' ')
-        .nth(1)
-        .and_then(|pages| pages.parse::<usize>().ok())
-        .unwrap_or(0)
-        * 4096
+    pages.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok()).unwrap_or(0) * 4096
 }
 
 #[test]
@@ -73,20 +64,13 @@ fn resident() -> usize {
 fn speed() {
     let engine = Engine::default();
     let variables = variables(given());
-    for (name, part) in [
-        ("e-mail with 7 variables, 300 bytes", simple()),
-        ("e-mail of 18 kB with a loop over 20", long()),
-    ] {
-        timed(&format!("compile {name}"), 2_000, || {
-            engine.compile(&part, "").is_ok()
-        });
+    for (name, part) in
+        [("e-mail with 7 variables, 300 bytes", simple()), ("e-mail of 18 kB with a loop over 20", long())]
+    {
+        timed(&format!("compile {name}"), 2_000, || engine.compile(&part, "").is_ok());
         let compiled = engine.compile(&part, "").unwrap();
-        timed(&format!("render {name}"), 20_000, || {
-            engine.render(&compiled, &variables, "").is_ok()
-        });
-        timed(&format!("once {name}"), 2_000, || {
-            engine.render_once(&part, &variables, "").is_ok()
-        });
+        timed(&format!("render {name}"), 20_000, || engine.render(&compiled, &variables, "").is_ok());
+        timed(&format!("once {name}"), 2_000, || engine.render_once(&part, &variables, "").is_ok());
     }
     for (name, source) in [
         ("dense code", "{{ 1 }}".repeat(3_300)),
@@ -96,32 +80,18 @@ fn speed() {
         ("raw", "{%raw%}{%endraw%}".repeat(3_800)),
         ("unclosed raw", "{%raw%}".repeat(9_000)),
         ("escapes", format!("{{{{ '{}' }}}}", "\\n".repeat(32_000))),
-        (
-            "blanks",
-            " ".repeat(32_000) + &" {%if 1%}{%endif%}".repeat(1_200),
-        ),
+        ("blanks", " ".repeat(32_000) + &" {%if 1%}{%endif%}".repeat(1_200)),
     ] {
         let part = content(Channel::Sms, json!({ "text": source }));
-        timed(&format!("compile {name}"), 20, || {
-            engine.compile(&part, "").is_ok()
-        });
+        timed(&format!("compile {name}"), 20, || engine.compile(&part, "").is_ok());
     }
     let fixed = content(Channel::Sms, json!({ "text": "Your code is on its way" }));
     let compiled = engine.compile(&fixed, "").unwrap();
-    timed("render fixed text", 100_000, || {
-        engine.render(&compiled, &variables, "").is_ok()
-    });
+    timed("render fixed text", 100_000, || engine.render(&compiled, &variables, "").is_ok());
     let cache = Cache::new(engine, Cache::DEFAULT_BYTES);
     let part = simple();
-    let pin = PinnedTemplate {
-        id: TemplateId(1),
-        version: 1,
-    };
-    timed("cache hit", 100_000, || {
-        cache
-            .compiled(pin, "de-CH", Channel::Email, || Ok(&part))
-            .is_ok()
-    });
+    let pin = PinnedTemplate { id: TemplateId(1), version: 1 };
+    timed("cache hit", 100_000, || cache.compiled(pin, "de-CH", Channel::Email, || Ok(&part)).is_ok());
 }
 
 #[test]
@@ -131,15 +101,9 @@ fn memory() {
         let engine = Engine::default();
         let part = make();
         let before = resident();
-        let kept: Vec<_> = (0..10_000)
-            .map(|_| std::sync::Arc::new(engine.compile(&part, "").unwrap()))
-            .collect();
+        let kept: Vec<_> = (0..10_000).map(|_| std::sync::Arc::new(engine.compile(&part, "").unwrap())).collect();
         let each = (resident() - before) / kept.len();
-        println!(
-            "{name}: weight {} bytes, resident {each} bytes, content's text {}",
-            kept[0].weight(),
-            part.weight()
-        );
+        println!("{name}: weight {} bytes, resident {each} bytes, content's text {}", kept[0].weight(), part.weight());
     }
     for count in [400, 40_000] {
         let before = resident();
@@ -149,10 +113,7 @@ fn memory() {
         let mut missed = 0;
         for round in 0..3 {
             for id in 0..count {
-                let pin = PinnedTemplate {
-                    id: TemplateId(id),
-                    version: 1,
-                };
+                let pin = PinnedTemplate { id: TemplateId(id), version: 1 };
                 let asked = cache.compiled(pin, "en", Channel::Email, || {
                     missed += i32::from(round > 0);
                     Ok(&part)
@@ -202,10 +163,6 @@ fn worst() {
         let compiled = engine.compile(&part, "").unwrap();
         let before = resident();
         timed(source, 5, || engine.render(&compiled, &given, "").is_err());
-        println!(
-            "{:>60} resident +{} kB",
-            "",
-            resident().saturating_sub(before) / 1024
-        );
+        println!("{:>60} resident +{} kB", "", resident().saturating_sub(before) / 1024);
     }
 }

@@ -48,8 +48,8 @@ fn expression() -> impl Strategy<Value = String> {
             (
                 two.clone(),
                 prop::sample::select(vec![
-                    "+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=",
-                    "in", "not in", "and", "or"
+                    "+", "-", "*", "/", "//", "%", "**", "~", "==", "!=", "<", "<=", ">", ">=", "in", "not in", "and",
+                    "or"
                 ])
             )
                 .prop_map(|((left, right), op)| format!("({left} {op} {right})")),
@@ -87,20 +87,13 @@ fn expression() -> impl Strategy<Value = String> {
                 ])
             )
                 .prop_map(|(value, filter)| format!("{value}|{filter}")),
-            two.clone()
-                .prop_map(|(value, other)| format!("({value})|default({other}, true)")),
-            two.clone()
-                .prop_map(|(value, other)| format!("({value})|replace({other}, {value})")),
-            two.clone()
-                .prop_map(|(value, other)| format!("({value})[{other}]")),
-            two.clone()
-                .prop_map(|(value, other)| format!("({value})[{other}:]")),
-            two.clone()
-                .prop_map(|(value, other)| format!("({value})|truncate({other})")),
-            two.clone()
-                .prop_map(|(value, other)| format!("({value})|format({other})")),
-            two.clone()
-                .prop_map(|(value, other)| format!("[{value}, {other}]")),
+            two.clone().prop_map(|(value, other)| format!("({value})|default({other}, true)")),
+            two.clone().prop_map(|(value, other)| format!("({value})|replace({other}, {value})")),
+            two.clone().prop_map(|(value, other)| format!("({value})[{other}]")),
+            two.clone().prop_map(|(value, other)| format!("({value})[{other}:]")),
+            two.clone().prop_map(|(value, other)| format!("({value})|truncate({other})")),
+            two.clone().prop_map(|(value, other)| format!("({value})|format({other})")),
+            two.clone().prop_map(|(value, other)| format!("[{value}, {other}]")),
             two.prop_map(|(value, other)| format!("{{'a': {value}, 'b': {other}}}")),
             (
                 inner.clone(),
@@ -148,11 +141,7 @@ fn template() -> impl Strategy<Value = String> {
 /// 400 cases, or `PROPTEST_CASES` if that is more.
 fn config() -> ProptestConfig {
     let default = ProptestConfig::default();
-    ProptestConfig {
-        cases: default.cases.max(400),
-        failure_persistence: None,
-        ..default
-    }
+    ProptestConfig { cases: default.cases.max(400), failure_persistence: None, ..default }
 }
 
 /// An expression that is text: it renders, so that what it lets through is seen.
@@ -185,18 +174,13 @@ fn textual() -> impl Strategy<Value = String> {
             "d(b)",
         ];
         prop_oneof![
-            (inner.clone(), prop::sample::select(filters)).prop_map(
-                |(value, filter)| match filter {
-                    "format_" => format!("('%s <%9s>'|format({value}, b))"),
-                    _ => format!("({value}|{filter})"),
-                }
-            ),
-            two.clone()
-                .prop_map(|(left, right)| format!("({left} ~ {right})")),
-            two.clone()
-                .prop_map(|(left, right)| format!("({left} if {right} == b else {right})")),
-            two.clone()
-                .prop_map(|(left, right)| format!("([{left}, {right}]|map('upper')|join({left}))")),
+            (inner.clone(), prop::sample::select(filters)).prop_map(|(value, filter)| match filter {
+                "format_" => format!("('%s <%9s>'|format({value}, b))"),
+                _ => format!("({value}|{filter})"),
+            }),
+            two.clone().prop_map(|(left, right)| format!("({left} ~ {right})")),
+            two.clone().prop_map(|(left, right)| format!("({left} if {right} == b else {right})")),
+            two.clone().prop_map(|(left, right)| format!("([{left}, {right}]|map('upper')|join({left}))")),
             two.prop_map(|(left, right)| format!("({{'k': {left}}}.k or {right})")),
         ]
     })
@@ -207,9 +191,8 @@ fn rendering() -> impl Strategy<Value = String> {
     let part = prop_oneof![
         textual().prop_map(|value| format!("{{{{ {value} }}}}")),
         textual().prop_map(|value| format!("{{% set d = {value} %}}{{{{ d }}}}")),
-        textual().prop_map(|value| format!(
-            "{{% set d %}}({{{{ {value} }}}}){{% endset %}}{{{{ d }}}}{{{{ d|upper }}}}"
-        )),
+        textual()
+            .prop_map(|value| format!("{{% set d %}}({{{{ {value} }}}}){{% endset %}}{{{{ d }}}}{{{{ d|upper }}}}")),
         textual().prop_map(|value| format!(
             "{{% for d in a %}}{{{{ d ~ ({value}) }}}}{{{{ loop.cycle(d, b) }}}}{{% endfor %}}"
         )),

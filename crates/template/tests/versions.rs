@@ -15,9 +15,7 @@ use serde_json::{Value, json};
 fn body(default: &str, localizations: Value) -> TemplateBody {
     let localizations = variables(localizations).into_iter().map(|(locale, parts)| {
         let parts = variables(parts).into_iter().map(|(channel, part)| {
-            let channel = channel
-                .parse::<Channel>()
-                .unwrap_or_else(|error| panic!("{error}"));
+            let channel = channel.parse::<Channel>().unwrap_or_else(|error| panic!("{error}"));
             (channel, content(channel, part))
         });
         (locale, parts.collect())
@@ -33,18 +31,11 @@ fn findings(body: &TemplateBody) -> Vec<(String, String)> {
     let Err(error) = validate(&Engine::default(), body) else {
         return Vec::new();
     };
-    error
-        .fields
-        .into_iter()
-        .map(|field| (field.pointer, field.code.into_owned()))
-        .collect()
+    error.fields.into_iter().map(|field| (field.pointer, field.code.into_owned())).collect()
 }
 
 fn pairs(expected: &[(&str, &str)]) -> Vec<(String, String)> {
-    expected
-        .iter()
-        .map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned()))
-        .collect()
+    expected.iter().map(|(pointer, code)| ((*pointer).to_owned(), (*code).to_owned())).collect()
 }
 
 #[test]
@@ -66,11 +57,7 @@ fn every_finding_has_its_pointer() {
             "deutsch/x": {},
         }),
     );
-    let variable = |name: &str| Variable {
-        name: name.into(),
-        required: true,
-        description: None,
-    };
+    let variable = |name: &str| Variable { name: name.into(), required: true, description: None };
     bad.variables = vec![variable("order"), variable("or der"), variable("order")];
     assert_eq!(
         findings(&bad),
@@ -101,10 +88,7 @@ fn the_part_is_chosen_among_the_locales_that_have_the_channel() {
 }
 
 fn pin(id: i64) -> PinnedTemplate {
-    PinnedTemplate {
-        id: TemplateId(id),
-        version: 1,
-    }
+    PinnedTemplate { id: TemplateId(id), version: 1 }
 }
 
 #[test]
@@ -133,38 +117,22 @@ fn a_part_is_compiled_once_however_many_ask_at_once() {
         (1, 1, "en", Channel::Sms),
         (1, 1, "de", Channel::Push),
     ] {
-        assert!(
-            cache
-                .get(
-                    PinnedTemplate {
-                        id: TemplateId(id),
-                        version
-                    },
-                    locale,
-                    channel
-                )
-                .is_none()
-        );
+        assert!(cache.get(PinnedTemplate { id: TemplateId(id), version }, locale, channel).is_none());
     }
 }
 
 #[test]
 fn errors_are_not_kept() {
     let cache = Cache::new(Engine::default(), Cache::DEFAULT_BYTES);
-    let missing =
-        cache.compiled::<carillon_domain::content::Content>(pin(1), "de", Channel::Sms, || {
-            Err(Error::not_found("template"))
-        });
+    let missing = cache.compiled::<carillon_domain::content::Content>(pin(1), "de", Channel::Sms, || {
+        Err(Error::not_found("template"))
+    });
     assert_eq!(missing.unwrap_err().code.as_str(), "not_found");
     let broken = content(Channel::Sms, json!({ "text": "{{" }));
     let broken = cache.compiled(pin(1), "de", Channel::Sms, || Ok(&broken));
     assert_eq!(broken.unwrap_err().fields[0].pointer, "/template/text");
     let good = content(Channel::Sms, json!({ "text": "{{ a }}" }));
-    assert!(
-        cache
-            .compiled(pin(1), "de", Channel::Sms, || Ok(&good))
-            .is_ok()
-    );
+    assert!(cache.compiled(pin(1), "de", Channel::Sms, || Ok(&good)).is_ok());
 }
 
 #[test]
@@ -172,15 +140,8 @@ fn forty_thousand_templates_stay_within_the_bound() {
     let bytes = 1 << 20;
     let cache = Cache::new(Engine::default(), bytes);
     for id in 0..40_000 {
-        let part = content(
-            Channel::Sms,
-            json!({ "text": format!("Hi {{{{ name }}}}, {id}") }),
-        );
-        assert!(
-            cache
-                .compiled(pin(id), "de", Channel::Sms, || Ok(part))
-                .is_ok()
-        );
+        let part = content(Channel::Sms, json!({ "text": format!("Hi {{{{ name }}}}, {id}") }));
+        assert!(cache.compiled(pin(id), "de", Channel::Sms, || Ok(part)).is_ok());
     }
     // Housekeeping runs beside the insertions, so the bound is kept nearly at all times and exactly in the end.
     assert!(cache.weight() <= bytes * 2, "{cache:?}");

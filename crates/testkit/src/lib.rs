@@ -1,4 +1,12 @@
 //! What the tests stand on: a running Carillon, fake providers with a ledger, a load client, the oracle.
+#![expect(
+    clippy::default_trait_access,
+    clippy::unused_self,
+    clippy::expect_used,
+    clippy::similar_names,
+    clippy::duration_suboptimal_units,
+    reason = "the ground that tests stand on: if it gives way, the test ends there"
+)]
 
 pub mod certs;
 pub mod conformance;

@@ -74,22 +74,18 @@ impl Launch {
         let mut output = String::new();
         let mut key = None;
         loop {
-            match lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
-                Ok(line) => {
-                    if let Some(at) = line.find("ck_live_") {
-                        key = line.get(at..at + 51).map(str::to_owned);
-                    }
-                    output.push_str(&line);
-                    output.push('\n');
-                    if line.starts_with("ready in ") {
-                        return Ok(Carillon { child, port: self.port, key, lines, output });
-                    }
-                }
-                Err(_) => {
-                    let _ = child.kill();
-                    let status = child.wait().map(|status| status.to_string()).unwrap_or_default();
-                    return Err(format!("{output}({status})"));
-                }
+            let Ok(line) = lines.recv_timeout(until.saturating_duration_since(Instant::now())) else {
+                let _ = child.kill();
+                let status = child.wait().map(|status| status.to_string()).unwrap_or_default();
+                return Err(format!("{output}({status})"));
+            };
+            if let Some(at) = line.find("ck_live_") {
+                key = line.get(at..at + 51).map(str::to_owned);
+            }
+            output.push_str(&line);
+            output.push('\n');
+            if line.starts_with("ready in ") {
+                return Ok(Carillon { child, port: self.port, key, lines, output });
             }
         }
     }

@@ -146,7 +146,7 @@ fn check_words(command: &SendNotification, findings: &mut Vec<FieldError>) {
     word("/orderingKey", command.ordering_key.as_deref(), 255);
     word("/locale", command.locale.as_deref(), 35);
     word("/template", command.template.as_deref(), 100);
-    let size = |map: &Option<Map<String, Value>>| map.as_ref().map_or(0, |map| map.len());
+    let size = |map: &Option<Map<String, Value>>| map.as_ref().map_or(0, Map::len);
     if size(&command.metadata) > 50 {
         findings.push(FieldError::new("/metadata", "too_many", "metadata has at most 50 members"));
     }

@@ -36,11 +36,7 @@ impl Budget {
             return Err(Problem::Fuel);
         };
         self.fuel = left;
-        if left < self.next_look {
-            self.look()
-        } else {
-            Ok(())
-        }
+        if left < self.next_look { self.look() } else { Ok(()) }
     }
 
     /// Pays for reading or making `bytes` bytes.
@@ -64,10 +60,6 @@ impl Budget {
     #[cold]
     fn look(&mut self) -> Result<(), Problem> {
         self.next_look = self.fuel.saturating_sub(CLOCK_EVERY);
-        if self.until.is_some_and(|until| Instant::now() > until) {
-            Err(Problem::Time)
-        } else {
-            Ok(())
-        }
+        if self.until.is_some_and(|until| Instant::now() > until) { Err(Problem::Time) } else { Ok(()) }
     }
 }

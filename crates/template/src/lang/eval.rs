@@ -58,10 +58,7 @@ impl<'a> Run<'a, '_> {
                 if self.truth(&choose.0)? {
                     self.eval(&choose.1)?
                 } else {
-                    choose
-                        .2
-                        .as_ref()
-                        .map_or(Ok(Val::Null), |otherwise| self.eval(otherwise))?
+                    choose.2.as_ref().map_or(Ok(Val::Null), |otherwise| self.eval(otherwise))?
                 }
             }
             Expr::Filter(call) => self.filter(call)?,
@@ -86,9 +83,7 @@ impl<'a> Run<'a, '_> {
             Expr::Range(args) => self.range(args)?,
             Expr::Cycle(choices) => {
                 let index = self.scope.turns.last().map_or(0, |turn| turn.index);
-                choices
-                    .get(index % choices.len().max(1))
-                    .map_or(Ok(Val::Null), |choice| self.eval(choice))?
+                choices.get(index % choices.len().max(1)).map_or(Ok(Val::Null), |choice| self.eval(choice))?
             }
             Expr::Loop(field) => self.scope.turn(*field),
         })
@@ -103,11 +98,7 @@ impl<'a> Run<'a, '_> {
     }
 
     fn seen(&mut self, expr: &'a Expr, lenient: bool) -> Result<Val<'a>, Problem> {
-        if lenient {
-            self.eval(expr)
-        } else {
-            self.present(expr)
-        }
+        if lenient { self.eval(expr) } else { self.present(expr) }
     }
 
     pub(super) fn truth(&mut self, expr: &'a Expr) -> Result<bool, Problem> {
@@ -122,10 +113,7 @@ impl<'a> Run<'a, '_> {
         match expr.map(|expr| self.present(expr)).transpose()? {
             None | Some(Val::Null) => Ok(None),
             Some(Val::Int(index)) => Ok(Some(index)),
-            Some(other) => Problem::failed(format!(
-                "a slice is between whole numbers, not {}",
-                other.kind()
-            )),
+            Some(other) => Problem::failed(format!("a slice is between whole numbers, not {}", other.kind())),
         }
     }
 
@@ -146,10 +134,7 @@ impl<'a> Run<'a, '_> {
         let input = self.seen(&call.input, lenient)?;
         let mut args = [const { None }; ARGS];
         for (slot, arg) in args.iter_mut().zip(&call.args) {
-            *slot = arg
-                .as_ref()
-                .map(|arg| self.seen(arg, lenient))
-                .transpose()?;
+            *slot = arg.as_ref().map(|arg| self.seen(arg, lenient)).transpose()?;
         }
         call.filter.run(self.budget, &input, &args)
     }
@@ -182,13 +167,8 @@ impl<'a> Run<'a, '_> {
         if len > RANGE {
             return Problem::failed(format!("range makes at most {RANGE} numbers"));
         }
-        self.budget
-            .steps(usize::try_from(len).unwrap_or(usize::MAX))?;
-        Val::list(
-            (0..len)
-                .map(|at| Val::Int(from.saturating_add(at.saturating_mul(step))))
-                .collect(),
-        )
+        self.budget.steps(usize::try_from(len).unwrap_or(usize::MAX))?;
+        Val::list((0..len).map(|at| Val::Int(from.saturating_add(at.saturating_mul(step)))).collect())
     }
 }
 

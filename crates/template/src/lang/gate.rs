@@ -28,9 +28,7 @@ pub(super) fn syntax() -> SyntaxConfig {
 pub(super) fn check(source: &str, limits: &Limits) -> Result<(), Refusal> {
     if source.len() > limits.source_bytes {
         let (have, limit) = (source.len(), limits.source_bytes);
-        return Err(Refusal::too_large(format!(
-            "a template has at most {limit} bytes; this one has {have}"
-        )));
+        return Err(Refusal::too_large(format!("a template has at most {limit} bytes; this one has {have}")));
     }
     if source.contains('\0') {
         return Err(Refusal::control("text cannot hold the character NUL"));
@@ -57,9 +55,7 @@ pub(super) fn check_code(source: &str, syntax: &SyntaxConfig) -> Result<(), Refu
         at_start = matches!(token, Token::BlockStart);
         let line = span.start_line;
         if tag > TAG_TOKENS {
-            return Err(Refusal::too_large(format!(
-                "line {line}: one tag has at most {TAG_TOKENS} words and signs"
-            )));
+            return Err(Refusal::too_large(format!("line {line}: one tag has at most {TAG_TOKENS} words and signs")));
         }
         if code > CODE_TOKENS {
             return Err(Refusal::too_large(format!(

@@ -23,25 +23,13 @@ pub(super) fn program(source: &str, syntax: SyntaxConfig, slot: Slot) -> Result<
             None => Refusal::syntax(line, error.kind().to_string()),
         }
     })?;
-    let mut lower = Lower {
-        slot,
-        line: 1,
-        blocks: 0,
-        exprs: 0,
-        loops: 0,
-        text: 0,
-        weight: size_of::<Program>(),
-    };
+    let mut lower = Lower { slot, line: 1, blocks: 0, exprs: 0, loops: 0, text: 0, weight: size_of::<Program>() };
     let body = match &tree {
         Stmt::Template(template) => lower.body(&template.children)?,
         other => lower.body(std::slice::from_ref(other))?,
     };
     let small = |bytes: usize| u32::try_from(bytes).unwrap_or(u32::MAX);
-    Ok(Program::Code {
-        body,
-        text: small(lower.text),
-        weight: small(lower.weight),
-    })
+    Ok(Program::Code { body, text: small(lower.text), weight: small(lower.weight) })
 }
 
 /// How deep an expression may be: operators, filters and members one upon the other.
@@ -95,10 +83,7 @@ impl Lower {
         let mut body = Vec::with_capacity(statements.len());
         for statement in statements {
             if let Some(what) = self.statement(statement)? {
-                body.push(Node {
-                    line: self.line,
-                    what,
-                });
+                body.push(Node { line: self.line, what });
             }
         }
         self.blocks -= 1;
@@ -144,10 +129,7 @@ impl Lower {
                 for (target, value) in &with.assignments {
                     values.push((self.target(target)?, self.expr(value)?));
                 }
-                let with = With {
-                    values: self.slice(values),
-                    body: self.body(&with.body)?,
-                };
+                let with = With { values: self.slice(values), body: self.body(&with.body)? };
                 self.line = line;
                 Statement::With(self.boxed(with))
             }
@@ -189,10 +171,7 @@ impl Lower {
             arms.push((self.expr(&next.expr)?, self.body(&next.true_body)?));
             otherwise = &next.false_body;
         }
-        let cond = If {
-            arms: self.slice(arms),
-            otherwise: self.body(otherwise)?,
-        };
+        let cond = If { arms: self.slice(arms), otherwise: self.body(otherwise)? };
         self.line = line;
         Ok(Statement::If(self.boxed(cond)))
     }
@@ -204,23 +183,13 @@ impl Lower {
         }
         let target = self.target(&the_loop.target)?;
         let items = self.expr(&the_loop.iter)?;
-        let only_if = the_loop
-            .filter_expr
-            .as_ref()
-            .map(|test| self.expr(test))
-            .transpose()?;
+        let only_if = the_loop.filter_expr.as_ref().map(|test| self.expr(test)).transpose()?;
         self.loops += 1;
         let body = self.body(&the_loop.body)?;
         self.loops -= 1;
         let otherwise = self.body(&the_loop.else_body)?;
         self.line = line;
-        let the_loop = For {
-            target,
-            items,
-            only_if,
-            body,
-            otherwise,
-        };
+        let the_loop = For { target, items, only_if, body, otherwise };
         Ok(Statement::For(self.boxed(the_loop)))
     }
 
@@ -242,10 +211,7 @@ impl Lower {
     }
 
     fn exprs(&mut self, exprs: &[ast::Expr<'_>]) -> Lowered<Box<[Expr]>> {
-        let exprs = exprs
-            .iter()
-            .map(|expr| self.expr(expr))
-            .collect::<Lowered<Vec<_>>>()?;
+        let exprs = exprs.iter().map(|expr| self.expr(expr)).collect::<Lowered<Vec<_>>>()?;
         Ok(self.slice(exprs))
     }
 }

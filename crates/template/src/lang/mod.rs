@@ -35,9 +35,7 @@ pub(crate) fn compile(source: &str, slot: Slot, limits: &Limits) -> Result<Progr
     gate::check(source, limits)?;
     if !["{{", "{%", "{#"].iter().any(|tag| source.contains(tag)) {
         if slot.is_line() && source.contains(['\r', '\n']) {
-            return Err(Refusal::control(
-                "this is one line: it cannot hold a line break",
-            ));
+            return Err(Refusal::control("this is one line: it cannot hold a line break"));
         }
         return Ok(Program::fixed(source));
     }
@@ -56,15 +54,8 @@ mod page {
         let page = include_str!("../../../../docs/templates.md");
         let fields = LoopField::ALL.into_iter().map(|(name, _)| name);
         for name in filters::names().chain(predicates::names()).chain(fields) {
-            let listed = [
-                format!("`{name}`"),
-                format!("`{name}("),
-                format!("`loop.{name}`"),
-            ];
-            assert!(
-                listed.iter().any(|listed| page.contains(listed)),
-                "{name} is not on the page"
-            );
+            let listed = [format!("`{name}`"), format!("`{name}("), format!("`loop.{name}`")];
+            assert!(listed.iter().any(|listed| page.contains(listed)), "{name} is not on the page");
         }
     }
 }

@@ -7,20 +7,13 @@ use super::value::{Text, Val};
 use super::{Budget, Problem};
 
 /// Arithmetic, `+` and `*` on text, and `~`.
-pub(super) fn math<'a>(
-    op: MathOp,
-    left: &Val<'a>,
-    right: &Val<'a>,
-    budget: &mut Budget,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn math<'a>(op: MathOp, left: &Val<'a>, right: &Val<'a>, budget: &mut Budget) -> Result<Val<'a>, Problem> {
     match (op, left, right) {
         (MathOp::Concat, ..) => concat(&left.to_text()?, &right.to_text()?, budget),
         (MathOp::Add, Val::Str(left) | Val::Safe(left), Val::Str(right) | Val::Safe(right)) => {
             concat(left, right, budget)
         }
-        (MathOp::Mul, Val::Str(text) | Val::Safe(text), Val::Int(times)) => {
-            repeat(text, *times, budget)
-        }
+        (MathOp::Mul, Val::Str(text) | Val::Safe(text), Val::Int(times)) => repeat(text, *times, budget),
         (_, Val::Int(left), Val::Int(right)) => integers(op, *left, *right),
         _ => match (number(left), number(right)) {
             (Some(left), Some(right)) => floats(op, left, right),
@@ -50,11 +43,7 @@ fn concat<'a>(left: &str, right: &str, budget: &mut Budget) -> Result<Val<'a>, P
 fn repeat<'a>(text: &str, times: i128, budget: &mut Budget) -> Result<Val<'a>, Problem> {
     let times = usize::try_from(times.max(0)).unwrap_or(usize::MAX);
     budget.bytes(text.len().saturating_mul(times))?;
-    Ok(Val::text(if text.is_empty() {
-        String::new()
-    } else {
-        text.repeat(times)
-    }))
+    Ok(Val::text(if text.is_empty() { String::new() } else { text.repeat(times) }))
 }
 
 fn integers<'a>(op: MathOp, left: i128, right: i128) -> Result<Val<'a>, Problem> {
@@ -66,27 +55,17 @@ fn integers<'a>(op: MathOp, left: i128, right: i128) -> Result<Val<'a>, Problem>
         MathOp::Sub => left.checked_sub(right),
         MathOp::Mul => left.checked_mul(right),
         // As in Python: rounded down, and the remainder has the sign of the divisor.
-        MathOp::FloorDiv => left
-            .checked_div(right)
-            .map(|q| if crosses(left, right) { q - 1 } else { q }),
-        MathOp::Rem => left
-            .checked_rem(right)
-            .map(|r| if crosses(left, right) { r + right } else { r }),
-        MathOp::Pow if right >= 0 => u32::try_from(right)
-            .ok()
-            .and_then(|exponent| left.checked_pow(exponent)),
+        MathOp::FloorDiv => left.checked_div(right).map(|q| if crosses(left, right) { q - 1 } else { q }),
+        MathOp::Rem => left.checked_rem(right).map(|r| if crosses(left, right) { r + right } else { r }),
+        MathOp::Pow if right >= 0 => u32::try_from(right).ok().and_then(|exponent| left.checked_pow(exponent)),
         _ => return floats(op, approximate(left), approximate(right)),
     };
-    result.map_or_else(
-        || Problem::failed("the result is too large"),
-        |result| Ok(Val::Int(result)),
-    )
+    result.map_or_else(|| Problem::failed("the result is too large"), |result| Ok(Val::Int(result)))
 }
 
 /// Whether rounding towards zero and rounding down differ.
 fn crosses(left: i128, right: i128) -> bool {
-    left.checked_rem(right)
-        .is_some_and(|r| r != 0 && (r < 0) != (right < 0))
+    left.checked_rem(right).is_some_and(|r| r != 0 && (r < 0) != (right < 0))
 }
 
 fn floats<'a>(op: MathOp, left: f64, right: f64) -> Result<Val<'a>, Problem> {
@@ -114,21 +93,13 @@ pub(super) fn number(value: &Val<'_>) -> Option<f64> {
     }
 }
 
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "what mixing integers and floats means"
-)]
+#[expect(clippy::cast_precision_loss, reason = "what mixing integers and floats means")]
 pub(super) fn approximate(value: i128) -> f64 {
     value as f64
 }
 
 /// One link of `a < b <= c`.
-pub(super) fn compare(
-    op: CompareOp,
-    left: &Val<'_>,
-    right: &Val<'_>,
-    budget: &mut Budget,
-) -> Result<bool, Problem> {
+pub(super) fn compare(op: CompareOp, left: &Val<'_>, right: &Val<'_>, budget: &mut Budget) -> Result<bool, Problem> {
     Ok(match op {
         CompareOp::Eq => equal(left, right, budget)?,
         CompareOp::Ne => !equal(left, right, budget)?,
@@ -145,11 +116,7 @@ pub(super) fn compare(
 pub(super) fn equal(left: &Val<'_>, right: &Val<'_>, budget: &mut Budget) -> Result<bool, Problem> {
     budget.steps(1)?;
     if let (Some(left), Some(right)) = (left.as_str(), right.as_str()) {
-        return if left.len() == right.len() {
-            budget.bytes(left.len()).map(|()| left == right)
-        } else {
-            Ok(false)
-        };
+        return if left.len() == right.len() { budget.bytes(left.len()).map(|()| left == right) } else { Ok(false) };
     }
     match (left, right) {
         (Val::Null, Val::Null) => return Ok(true),
@@ -181,11 +148,7 @@ pub(super) fn equal(left: &Val<'_>, right: &Val<'_>, budget: &mut Budget) -> Res
 }
 
 /// Order of two numbers or two texts.
-pub(super) fn order(
-    left: &Val<'_>,
-    right: &Val<'_>,
-    budget: &mut Budget,
-) -> Result<Ordering, Problem> {
+pub(super) fn order(left: &Val<'_>, right: &Val<'_>, budget: &mut Budget) -> Result<Ordering, Problem> {
     if let (Some(left), Some(right)) = (left.as_str(), right.as_str()) {
         budget.bytes(left.len().min(right.len()))?;
         return Ok(left.cmp(right));
@@ -194,22 +157,13 @@ pub(super) fn order(
         (Val::Int(left), Val::Int(right)) => Ok(left.cmp(right)),
         _ => match (number(left), number(right)) {
             (Some(left), Some(right)) => Ok(left.total_cmp(&right)),
-            _ => Problem::failed(format!(
-                "{} and {} have no order{}",
-                left.kind(),
-                right.kind(),
-                hint(left, right)
-            )),
+            _ => Problem::failed(format!("{} and {} have no order{}", left.kind(), right.kind(), hint(left, right))),
         },
     }
 }
 
 /// `item in container`: part of a text, element of a list, key of a map.
-pub(super) fn contains(
-    container: &Val<'_>,
-    item: &Val<'_>,
-    budget: &mut Budget,
-) -> Result<bool, Problem> {
+pub(super) fn contains(container: &Val<'_>, item: &Val<'_>, budget: &mut Budget) -> Result<bool, Problem> {
     if let Some(text) = container.as_str() {
         let part = item.to_text()?;
         budget.bytes(text.len() + part.len())?;
@@ -218,11 +172,7 @@ pub(super) fn contains(
     if let Val::Object(_) | Val::Dict(_) = container {
         let key = item.as_str();
         budget.bytes(key.map_or(0, str::len))?;
-        budget.steps(if let Val::Dict(dict) = container {
-            dict.entries.len()
-        } else {
-            0
-        })?;
+        budget.steps(if let Val::Dict(dict) = container { dict.entries.len() } else { 0 })?;
         return Ok(key.is_some_and(|key| container.member(key).is_some()));
     }
     for element in container.items(budget)? {
@@ -242,46 +192,31 @@ pub(super) fn slice<'a>(
 ) -> Result<Val<'a>, Problem> {
     let range = |len: usize| {
         let len = i128::try_from(len).unwrap_or(i128::MAX);
-        let place = |index: i128| {
-            usize::try_from(if index < 0 { index + len } else { index }.clamp(0, len)).unwrap_or(0)
-        };
+        let place =
+            |index: i128| usize::try_from(if index < 0 { index + len } else { index }.clamp(0, len)).unwrap_or(0);
         let start = place(start.unwrap_or(0));
         (start, place(stop.unwrap_or(len)).saturating_sub(start))
     };
     if let Some(text) = value.as_str() {
         budget.bytes(text.len())?;
         let (start, len) = range(text.chars().count());
-        return Ok(Val::text(
-            text.chars().skip(start).take(len).collect::<String>(),
-        ));
+        return Ok(Val::text(text.chars().skip(start).take(len).collect::<String>()));
     }
     match value {
         Val::Array(_) | Val::List(_) => {
             let (start, len) = range(value.len().unwrap_or(0));
-            Val::list(
-                value
-                    .items(budget)?
-                    .into_iter()
-                    .skip(start)
-                    .take(len)
-                    .collect(),
-            )
+            Val::list(value.items(budget)?.into_iter().skip(start).take(len).collect())
         }
         other => Problem::failed(format!("{} has no slices", other.kind())),
     }
 }
 
 /// `value[key]`; `None` if there is no such thing.
-pub(super) fn item<'a>(
-    value: &Val<'a>,
-    key: &Val<'a>,
-    budget: &mut Budget,
-) -> Result<Option<Val<'a>>, Problem> {
+pub(super) fn item<'a>(value: &Val<'a>, key: &Val<'a>, budget: &mut Budget) -> Result<Option<Val<'a>>, Problem> {
     Ok(match (value, key) {
         (Val::Str(text) | Val::Safe(text), Val::Int(index)) => {
             budget.bytes(text.len())?;
-            let index = usize::try_from(*index)
-                .map_err(|_| Problem::Failed("text is indexed from 0".into()))?;
+            let index = usize::try_from(*index).map_err(|_| Problem::Failed("text is indexed from 0".into()))?;
             text.chars().nth(index).map(|c| Val::text(c.to_string()))
         }
         (_, Val::Int(index)) => value.element(*index),

@@ -38,32 +38,16 @@ enum Kind {
 }
 
 const fn test(names: &'static [&'static str], kind: Kind) -> Test {
-    Test {
-        names,
-        takes: false,
-        sees_missing: false,
-        kind,
-    }
+    Test { names, takes: false, sees_missing: false, kind }
 }
 
 const fn with(names: &'static [&'static str], kind: Kind) -> Test {
-    Test {
-        names,
-        takes: true,
-        sees_missing: false,
-        kind,
-    }
+    Test { names, takes: true, sees_missing: false, kind }
 }
 
 static TESTS: &[Test] = &[
-    Test {
-        sees_missing: true,
-        ..test(&["defined"], Kind::Defined)
-    },
-    Test {
-        sees_missing: true,
-        ..test(&["undefined"], Kind::Undefined)
-    },
+    Test { sees_missing: true, ..test(&["defined"], Kind::Defined) },
+    Test { sees_missing: true, ..test(&["undefined"], Kind::Undefined) },
     test(&["none", "null"], Kind::Null),
     test(&["true"], Kind::True),
     test(&["false"], Kind::False),
@@ -96,12 +80,7 @@ pub(super) fn names() -> impl Iterator<Item = &'static str> {
     TESTS.iter().flat_map(|test| test.names.iter().copied())
 }
 
-pub(super) fn run(
-    test: &Test,
-    value: &Val<'_>,
-    arg: Option<&Val<'_>>,
-    budget: &mut Budget,
-) -> Result<bool, Problem> {
+pub(super) fn run(test: &Test, value: &Val<'_>, arg: Option<&Val<'_>>, budget: &mut Budget) -> Result<bool, Problem> {
     let arg = arg.unwrap_or(&Val::Null);
     Ok(match test.kind {
         Kind::Defined => !matches!(value, Val::Missing(_)),
@@ -119,12 +98,8 @@ pub(super) fn run(
         Kind::Odd => integer(value)? % 2 != 0,
         Kind::Even => integer(value)? % 2 == 0,
         Kind::DivisibleBy => integer(value)?.checked_rem(integer(arg)?) == Some(0),
-        Kind::StartingWith => {
-            two_texts(value, arg, budget)?.is_some_and(|(text, part)| text.starts_with(part))
-        }
-        Kind::EndingWith => {
-            two_texts(value, arg, budget)?.is_some_and(|(text, part)| text.ends_with(part))
-        }
+        Kind::StartingWith => two_texts(value, arg, budget)?.is_some_and(|(text, part)| text.starts_with(part)),
+        Kind::EndingWith => two_texts(value, arg, budget)?.is_some_and(|(text, part)| text.ends_with(part)),
         Kind::Compare(op) => ops::compare(op, value, arg, budget)?,
     })
 }

@@ -11,24 +11,15 @@ pub(crate) struct Refusal {
 
 impl Refusal {
     pub(crate) fn syntax(line: u32, message: impl AsRef<str>) -> Self {
-        Self {
-            code: "template_syntax",
-            message: format!("line {line}: {}", message.as_ref()),
-        }
+        Self { code: "template_syntax", message: format!("line {line}: {}", message.as_ref()) }
     }
 
     pub(crate) fn too_large(message: impl Into<String>) -> Self {
-        Self {
-            code: "template_too_large",
-            message: message.into(),
-        }
+        Self { code: "template_too_large", message: message.into() }
     }
 
     pub(crate) fn control(message: impl Into<String>) -> Self {
-        Self {
-            code: "control_character",
-            message: message.into(),
-        }
+        Self { code: "control_character", message: message.into() }
     }
 }
 
@@ -36,10 +27,7 @@ impl Refusal {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Problem {
     /// A value that is not there. `pointer` leads into the variables, if it was to come from there.
-    Missing {
-        name: String,
-        pointer: Option<String>,
-    },
+    Missing { name: String, pointer: Option<String> },
     /// A value with a character that its field cannot hold.
     Control { pointer: Option<String> },
     /// Out of fuel.

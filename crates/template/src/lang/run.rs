@@ -24,27 +24,16 @@ pub(crate) fn render(
 ) -> Result<String, Failure> {
     match program {
         Program::Fixed(text) => {
-            budget
-                .output(text.len())
-                .map_err(|problem| Failure { line: 1, problem })?;
+            budget.output(text.len()).map_err(|problem| Failure { line: 1, problem })?;
             Ok(text.to_string())
         }
         Program::Code { body, text, .. } => {
             // Room for what is fixed and for short values; more is a reallocation, not an error.
             let out = String::with_capacity(*text as usize + 24 * body.len());
-            let mut run = Run {
-                scope: Scope::new(variables),
-                budget,
-                out,
-                slot,
-                line: 1,
-            };
+            let mut run = Run { scope: Scope::new(variables), budget, out, slot, line: 1 };
             match run.body(body) {
                 Ok(_) => Ok(run.out),
-                Err(problem) => Err(Failure {
-                    line: run.line,
-                    problem,
-                }),
+                Err(problem) => Err(Failure { line: run.line, problem }),
             }
         }
     }
@@ -112,14 +101,7 @@ impl<'a> Run<'a, '_> {
                 let before = std::mem::take(&mut self.out);
                 let flow = self.body(&set.1)?;
                 let text = Text::from(std::mem::replace(&mut self.out, before));
-                self.assign(
-                    &set.0,
-                    if self.slot == Slot::Html {
-                        Val::Safe(text)
-                    } else {
-                        Val::Str(text)
-                    },
-                )?;
+                self.assign(&set.0, if self.slot == Slot::Html { Val::Safe(text) } else { Val::Str(text) })?;
                 return Ok(flow);
             }
             Statement::Break => return Ok(Flow::Break),
@@ -146,10 +128,7 @@ impl<'a> Run<'a, '_> {
         if items.is_empty() {
             return self.body(&the_loop.otherwise);
         }
-        self.scope.turns.push(Turn {
-            index: 0,
-            len: items.len(),
-        });
+        self.scope.turns.push(Turn { index: 0, len: items.len() });
         for (index, item) in items.into_iter().enumerate() {
             if let Some(turn) = self.scope.turns.last_mut() {
                 turn.index = index;
@@ -173,11 +152,7 @@ impl<'a> Run<'a, '_> {
             Target::Unpack(names) => {
                 let parts = value.items(self.budget)?;
                 if parts.len() != names.len() {
-                    return Problem::failed(format!(
-                        "{} names for {} values",
-                        names.len(),
-                        parts.len()
-                    ));
+                    return Problem::failed(format!("{} names for {} values", names.len(), parts.len()));
                 }
                 for (name, part) in names.iter().zip(parts) {
                     self.scope.set(name, part);
@@ -193,12 +168,8 @@ impl<'a> Run<'a, '_> {
             value => value.to_text()?,
         };
         let bytes = text.as_bytes();
-        if bytes.contains(&0)
-            || (self.slot.is_line() && (bytes.contains(&b'\n') || bytes.contains(&b'\r')))
-        {
-            return Err(Problem::Control {
-                pointer: self.scope.pointer(expr),
-            });
+        if bytes.contains(&0) || (self.slot.is_line() && (bytes.contains(&b'\n') || bytes.contains(&b'\r'))) {
+            return Err(Problem::Control { pointer: self.scope.pointer(expr) });
         }
         if self.slot == Slot::Html && !matches!(value, Val::Safe(_)) {
             self.write_escaped(&text)

@@ -22,12 +22,7 @@ pub(super) struct Scope<'a> {
 
 impl<'a> Scope<'a> {
     pub(super) fn new(variables: &'a Map<String, Value>) -> Self {
-        Self {
-            variables,
-            locals: Vec::new(),
-            base: 0,
-            turns: Vec::new(),
-        }
+        Self { variables, locals: Vec::new(), base: 0, turns: Vec::new() }
     }
 
     /// Opens a block; give what it returns to [`close`](Self::close).
@@ -44,27 +39,18 @@ impl<'a> Scope<'a> {
     }
 
     pub(super) fn set(&mut self, name: &'a str, value: Val<'a>) {
-        match self.locals[self.base..]
-            .iter_mut()
-            .find(|(known, _)| *known == name)
-        {
+        match self.locals[self.base..].iter_mut().find(|(known, _)| *known == name) {
             Some(local) => local.1 = value,
             None => self.locals.push((name, value)),
         }
     }
 
     fn local(&self, name: &str) -> Option<&Val<'a>> {
-        self.locals
-            .iter()
-            .rev()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value)
+        self.locals.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     pub(super) fn get(&self, name: &str) -> Option<Val<'a>> {
-        self.local(name)
-            .cloned()
-            .or_else(|| self.variables.get(name).map(Val::given))
+        self.local(name).cloned().or_else(|| self.variables.get(name).map(Val::given))
     }
 
     pub(super) fn turn(&self, field: LoopField) -> Val<'a> {
@@ -86,10 +72,7 @@ impl<'a> Scope<'a> {
 
     /// The value that `expr` names is not there, and now it is needed.
     pub(super) fn missing(&self, expr: &Expr) -> Problem {
-        Problem::Missing {
-            name: name(expr),
-            pointer: self.pointer(expr),
-        }
+        Problem::Missing { name: name(expr), pointer: self.pointer(expr) }
     }
 
     /// Where in the request `expr` would take its value from, if it is a path into the variables.
@@ -102,9 +85,7 @@ impl<'a> Scope<'a> {
                 let base = self.pointer(&item.0)?;
                 match &item.1 {
                     Expr::Const(Const::Str(key)) => Some(format!("{base}/{}", segment(key))),
-                    Expr::Const(Const::Int(index)) if *index >= 0 => {
-                        Some(format!("{base}/{index}"))
-                    }
+                    Expr::Const(Const::Int(index)) if *index >= 0 => Some(format!("{base}/{index}")),
                     _ => Some(base),
                 }
             }

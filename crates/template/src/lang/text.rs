@@ -51,11 +51,7 @@ pub(super) fn escape_url(text: &str) -> String {
 }
 
 /// Appends `value` as JSON that is also safe inside HTML: `<`, `>`, `&` and `'` are written as `\u00XX`.
-pub(super) fn write_json(
-    value: &Val<'_>,
-    budget: &mut Budget,
-    out: &mut String,
-) -> Result<(), Problem> {
+pub(super) fn write_json(value: &Val<'_>, budget: &mut Budget, out: &mut String) -> Result<(), Problem> {
     budget.steps(1)?;
     match value {
         Val::Missing(_) | Val::Null => out.push_str("null"),
@@ -90,10 +86,8 @@ pub(super) fn write_json(
 
 fn write_json_text(text: &str, budget: &mut Budget, out: &mut String) -> Result<(), Problem> {
     // `\u003c` is the longest that a byte becomes.
-    let special = text
-        .bytes()
-        .filter(|byte| matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | b'\'' | 0..=0x1f))
-        .count();
+    let special =
+        text.bytes().filter(|byte| matches!(byte, b'"' | b'\\' | b'<' | b'>' | b'&' | b'\'' | 0..=0x1f)).count();
     budget.bytes(text.len().saturating_add(5 * special))?;
     out.push('"');
     for c in text.chars() {

@@ -102,11 +102,7 @@ impl<'a> Val<'a> {
     }
 
     pub(super) fn float(value: f64) -> Result<Self, Problem> {
-        if value.is_finite() {
-            Ok(Self::Float(value))
-        } else {
-            Problem::failed("the result is not a number")
-        }
+        if value.is_finite() { Ok(Self::Float(value)) } else { Problem::failed("the result is not a number") }
     }
 
     pub(super) fn list(items: Vec<Self>) -> Result<Self, Problem> {
@@ -168,9 +164,7 @@ impl<'a> Val<'a> {
             }
             other => {
                 let kind = other.kind();
-                return Problem::failed(format!(
-                    "{kind} cannot be printed: loop over it, or use join or tojson"
-                ));
+                return Problem::failed(format!("{kind} cannot be printed: loop over it, or use join or tojson"));
             }
         })
     }
@@ -194,11 +188,7 @@ impl<'a> Val<'a> {
             Self::Array(items) => items.iter().map(Val::given).collect(),
             Self::List(list) => list.items.clone(),
             Self::Object(map) => map.keys().map(|key| Self::Str(Text::Given(key))).collect(),
-            Self::Dict(dict) => dict
-                .entries
-                .iter()
-                .map(|(key, _)| Self::Str(key.clone()))
-                .collect(),
+            Self::Dict(dict) => dict.entries.iter().map(|(key, _)| Self::Str(key.clone())).collect(),
             other => return Problem::failed(format!("{} is not a list", other.kind())),
         })
     }
@@ -218,12 +208,9 @@ impl<'a> Val<'a> {
     pub(super) fn member(&self, name: &str) -> Option<Self> {
         match self {
             Self::Object(map) => map.get(name).map(Val::given),
-            Self::Dict(dict) => dict
-                .entries
-                .iter()
-                .rev()
-                .find(|(key, _)| **key == *name)
-                .map(|(_, value)| value.clone()),
+            Self::Dict(dict) => {
+                dict.entries.iter().rev().find(|(key, _)| **key == *name).map(|(_, value)| value.clone())
+            }
             _ => None,
         }
     }

@@ -21,9 +21,7 @@ pub(crate) fn content(channel: Channel, value: Value) -> Content {
 
 /// Renders `source` as plain text.
 pub(crate) fn text(source: &str, given: Value) -> Result<String, Error> {
-    let content = Content::Sms(Sms {
-        text: source.to_owned(),
-    });
+    let content = Content::Sms(Sms { text: source.to_owned() });
     match Engine::default().render_once(&content, &variables(given), "")? {
         Content::Sms(sms) => Ok(sms.text),
         other => panic!("{other:?} is no text message"),
@@ -32,10 +30,7 @@ pub(crate) fn text(source: &str, given: Value) -> Result<String, Error> {
 
 /// Renders `source` as HTML.
 pub(crate) fn html(source: &str, given: Value) -> Result<String, Error> {
-    let content = Content::Email(Email {
-        html: Some(source.to_owned()),
-        ..Email::default()
-    });
+    let content = Content::Email(Email { html: Some(source.to_owned()), ..Email::default() });
     match Engine::default().render_once(&content, &variables(given), "")? {
         Content::Email(email) => Ok(email.html.unwrap_or_default()),
         other => panic!("{other:?} is no e-mail"),
@@ -48,10 +43,7 @@ pub(crate) fn field<T>(result: Result<T, Error>) -> (String, String) {
         Ok(_) => ("no error".to_owned(), String::new()),
         Err(error) => {
             assert_eq!(error.code.as_str(), "validation_failed", "{error}");
-            (
-                error.fields[0].pointer.clone(),
-                error.fields[0].code.to_string(),
-            )
+            (error.fields[0].pointer.clone(), error.fields[0].code.to_string())
         }
     }
 }

@@ -2,11 +2,7 @@
 //! alone; a trait method without a case fails the build's tests.
 //!
 //! `conformance_cases!` (in `cases`) is the one list: it makes the table [`CASES`] here and the tests of an engine there.
-#![expect(
-    clippy::unwrap_used,
-    clippy::cast_possible_truncation,
-    reason = "cases are tests: what fails here is the finding"
-)]
+#![expect(clippy::unwrap_used, reason = "cases are tests: what fails here is the finding")]
 
 #[macro_use]
 mod cases;

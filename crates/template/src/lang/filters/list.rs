@@ -7,11 +7,7 @@ use crate::lang::ops::{math, number};
 use crate::lang::value::{Text, Val};
 use crate::lang::{Budget, Problem, predicates};
 
-pub(super) fn length<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn length<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     if let Some(text) = input.as_str() {
         budget.bytes(text.len())?;
         return Ok(Val::count(text.chars().count()));
@@ -22,30 +18,19 @@ pub(super) fn length<'a>(
     }
 }
 
-pub(super) fn list<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn list<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     Val::list(input.items(budget)?)
 }
 
 /// The pairs of a map, for `for key, value in map|items`.
-pub(super) fn items<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn items<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     let keys = match input {
         Val::Object(_) | Val::Dict(_) => input.items(budget)?,
         _ => return Problem::failed(format!("{} is not a map", input.kind())),
     };
     budget.steps(3 * keys.len())?;
     let pairs = keys.into_iter().map(|key| {
-        let value = key
-            .as_str()
-            .and_then(|name| input.member(name))
-            .unwrap_or(Val::Null);
+        let value = key.as_str().and_then(|name| input.member(name)).unwrap_or(Val::Null);
         Val::list(vec![key, value])
     });
     Val::list(pairs.collect::<Result<_, _>>()?)
@@ -62,11 +47,7 @@ pub(super) fn last<'a>(_: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<
 /// An element, or null if the list is empty.
 fn end<'a>(input: &Val<'a>, index: i128) -> Result<Val<'a>, Problem> {
     if let Some(text) = input.as_str() {
-        let c = if index == 0 {
-            text.chars().next()
-        } else {
-            text.chars().next_back()
-        };
+        let c = if index == 0 { text.chars().next() } else { text.chars().next_back() };
         return Ok(c.map_or(Val::Null, |c| Val::text(c.to_string())));
     }
     match input {
@@ -75,11 +56,7 @@ fn end<'a>(input: &Val<'a>, index: i128) -> Result<Val<'a>, Problem> {
     }
 }
 
-pub(super) fn reverse<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn reverse<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     if let Some(text) = input.as_str() {
         budget.bytes(2 * text.len())?;
         return Ok(Val::text(text.chars().rev().collect::<String>()));
@@ -89,31 +66,20 @@ pub(super) fn reverse<'a>(
     Val::list(items)
 }
 
-pub(super) fn sum<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn sum<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     let path = text_arg(args, 0)?;
     let mut total = Val::Int(0);
     for item in input.items(budget)? {
         let item = by(budget, &item, path.as_deref())?;
         if number(&item).is_none() {
-            return Problem::failed(format!(
-                "{} is no number; map(\"float\") makes numbers of text",
-                item.kind()
-            ));
+            return Problem::failed(format!("{} is no number; map(\"float\") makes numbers of text", item.kind()));
         }
         total = math(MathOp::Add, &total, &item, budget)?;
     }
     Ok(total)
 }
 
-pub(super) fn join<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn join<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     let sep = text_arg(args, 0)?.unwrap_or(Text::Given(""));
     let path = text_arg(args, 1)?;
     let mut out = String::new();
@@ -130,11 +96,7 @@ pub(super) fn join<'a>(
 }
 
 /// `map(attribute="price")`; `map("filter")` is resolved when the template compiles.
-pub(super) fn map<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn map<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     let Some(path) = text_arg(args, 1)? else {
         return Problem::failed("it wants a filter's name or attribute=");
     };
@@ -150,29 +112,16 @@ pub(super) fn map<'a>(
     Val::list(items)
 }
 
-pub(super) fn selectattr<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn selectattr<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     choose(budget, input, args, true)
 }
 
-pub(super) fn rejectattr<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn rejectattr<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     choose(budget, input, args, false)
 }
 
 /// The items whose attribute passes the test; without a test, those whose attribute is true. One that is missing is not.
-fn choose<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-    wanted: bool,
-) -> Result<Val<'a>, Problem> {
+fn choose<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>, wanted: bool) -> Result<Val<'a>, Problem> {
     let path = text_arg(args, 0)?.unwrap_or(Text::Given(""));
     let test = match text_arg(args, 1)? {
         None => None,
@@ -187,9 +136,7 @@ fn choose<'a>(
         let value = attribute(&item, &path).unwrap_or(Val::Null);
         let passes = match test {
             None => value.truth(),
-            Some(test) if test.sees_missing => {
-                attribute(&item, &path).is_some() == (test.names[0] == "defined")
-            }
+            Some(test) if test.sees_missing => attribute(&item, &path).is_some() == (test.names[0] == "defined"),
             Some(test) => predicates::run(test, &value, args[2].as_ref(), budget)?,
         };
         if passes == wanted {
@@ -200,11 +147,7 @@ fn choose<'a>(
 }
 
 /// The attribute to go by, or the item itself.
-pub(super) fn by<'a>(
-    budget: &mut Budget,
-    item: &Val<'a>,
-    path: Option<&str>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn by<'a>(budget: &mut Budget, item: &Val<'a>, path: Option<&str>) -> Result<Val<'a>, Problem> {
     let Some(path) = path else {
         return Ok(item.clone());
     };

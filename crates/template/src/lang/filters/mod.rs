@@ -30,17 +30,10 @@ pub(crate) struct Filter {
 }
 
 impl Filter {
-    pub(super) fn run<'a>(
-        &self,
-        budget: &mut Budget,
-        input: &Val<'a>,
-        args: &Args<'a>,
-    ) -> Result<Val<'a>, Problem> {
+    pub(super) fn run<'a>(&self, budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
         budget.steps(1)?;
         (self.apply)(budget, input, args).map_err(|problem| match problem {
-            Problem::Failed(message) => {
-                Problem::Failed(format!("{}: {message}", self.names[0]).into())
-            }
+            Problem::Failed(message) => Problem::Failed(format!("{}: {message}", self.names[0]).into()),
             other => other,
         })
     }
@@ -51,9 +44,7 @@ pub(super) fn find(name: &str) -> Option<&'static Filter> {
 }
 
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
-    FILTERS
-        .iter()
-        .flat_map(|filter| filter.names.iter().copied())
+    FILTERS.iter().flat_map(|filter| filter.names.iter().copied())
 }
 
 /// Argument `at` as text.
@@ -75,13 +66,7 @@ fn flag_arg(args: &Args<'_>, at: usize) -> bool {
 }
 
 const fn plain(names: &'static [&'static str], apply: Apply) -> Filter {
-    Filter {
-        names,
-        params: &[],
-        required: 0,
-        sees_missing: false,
-        apply,
-    }
+    Filter { names, params: &[], required: 0, sees_missing: false, apply }
 }
 
 const fn with(
@@ -90,20 +75,11 @@ const fn with(
     required: usize,
     apply: Apply,
 ) -> Filter {
-    Filter {
-        names,
-        params,
-        required,
-        sees_missing: false,
-        apply,
-    }
+    Filter { names, params, required, sees_missing: false, apply }
 }
 
 static FILTERS: &[Filter] = &[
-    Filter {
-        sees_missing: true,
-        ..with(&["default", "d"], &["default_value", "boolean"], 1, default)
-    },
+    Filter { sees_missing: true, ..with(&["default", "d"], &["default_value", "boolean"], 1, default) },
     plain(&["upper"], text::upper),
     plain(&["lower"], text::lower),
     plain(&["title"], text::title),
@@ -115,12 +91,7 @@ static FILTERS: &[Filter] = &[
     plain(&["tojson"], text::tojson),
     with(&["trim"], &["chars"], 0, text::trim),
     with(&["replace"], &["old", "new"], 2, text::replace),
-    with(
-        &["truncate"],
-        &["length", "killwords", "end"],
-        1,
-        text::truncate,
-    ),
+    with(&["truncate"], &["length", "killwords", "end"], 1, text::truncate),
     with(&["split"], &["sep"], 0, text::split),
     with(&["format"], &["a", "b", "c", "d"], 1, printf::format),
     plain(&["abs"], number::abs),
@@ -137,34 +108,14 @@ static FILTERS: &[Filter] = &[
     with(&["max"], &["*", "attribute"], 0, order::max),
     with(&["sum"], &["attribute"], 0, list::sum),
     with(&["join"], &["d", "attribute"], 0, list::join),
-    with(
-        &["sort"],
-        &["reverse", "case_sensitive", "attribute"],
-        0,
-        order::sort,
-    ),
+    with(&["sort"], &["reverse", "case_sensitive", "attribute"], 0, order::sort),
     with(&["map"], &["*", "attribute", "default"], 1, list::map),
-    with(
-        &["selectattr"],
-        &["attribute", "test", "value"],
-        1,
-        list::selectattr,
-    ),
-    with(
-        &["rejectattr"],
-        &["attribute", "test", "value"],
-        1,
-        list::rejectattr,
-    ),
+    with(&["selectattr"], &["attribute", "test", "value"], 1, list::selectattr),
+    with(&["rejectattr"], &["attribute", "test", "value"], 1, list::rejectattr),
 ];
 
 #[expect(clippy::unnecessary_wraps, reason = "it has the shape of a filter")]
 fn default<'a>(_: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
-    let replace =
-        matches!(input, Val::Missing(_) | Val::Null) || (flag_arg(args, 1) && !input.truth());
-    Ok(if replace {
-        args[0].clone().unwrap_or(Val::Null)
-    } else {
-        input.clone()
-    })
+    let replace = matches!(input, Val::Missing(_) | Val::Null) || (flag_arg(args, 1) && !input.truth());
+    Ok(if replace { args[0].clone().unwrap_or(Val::Null) } else { input.clone() })
 }

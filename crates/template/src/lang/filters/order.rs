@@ -8,28 +8,15 @@ use crate::lang::ops::order;
 use crate::lang::value::Val;
 use crate::lang::{Budget, Problem};
 
-pub(super) fn min<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn min<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     extreme(budget, input, args, Ordering::Less)
 }
 
-pub(super) fn max<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn max<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     extreme(budget, input, args, Ordering::Greater)
 }
 
-fn extreme<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-    wanted: Ordering,
-) -> Result<Val<'a>, Problem> {
+fn extreme<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>, wanted: Ordering) -> Result<Val<'a>, Problem> {
     let path = text_arg(args, 1)?;
     let mut best: Option<(Val<'a>, Val<'a>)> = None;
     for item in input.items(budget)? {
@@ -45,11 +32,7 @@ fn extreme<'a>(
     Ok(best.map_or(Val::Null, |(item, _)| item))
 }
 
-pub(super) fn sort<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn sort<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     let (path, exact) = (text_arg(args, 2)?, flag_arg(args, 1));
     let mut keyed = Vec::new();
     let mut bytes = 0;
@@ -58,11 +41,7 @@ pub(super) fn sort<'a>(
         if let Some(text) = key.as_str() {
             budget.bytes(2 * text.len())?;
             bytes += text.len();
-            key = if exact {
-                key
-            } else {
-                Val::text(text.to_lowercase())
-            };
+            key = if exact { key } else { Val::text(text.to_lowercase()) };
         }
         keyed.push((key, item));
     }
@@ -72,11 +51,7 @@ pub(super) fn sort<'a>(
     budget.bytes(bytes * rounds)?;
     let mut failed = None;
     keyed.sort_by(|(left, _), (right, _)| {
-        let result = if failed.is_none() {
-            order(left, right, budget)
-        } else {
-            Ok(Ordering::Equal)
-        };
+        let result = if failed.is_none() { order(left, right, budget) } else { Ok(Ordering::Equal) };
         result.unwrap_or_else(|problem| {
             failed = Some(problem);
             Ordering::Equal

@@ -10,11 +10,7 @@ use crate::lang::{Budget, Problem};
 /// The largest width and number of decimals.
 const WIDTH: usize = 100;
 
-pub(super) fn format<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn format<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     let pattern = input.to_text()?;
     budget.bytes(2 * pattern.len())?;
     let mut values = args.iter().flatten();
@@ -80,11 +76,7 @@ impl Directive {
 
     fn apply(&self, value: &Val<'_>) -> Result<String, Problem> {
         if self.kind == 's' {
-            let text: String = value
-                .to_text()?
-                .chars()
-                .take(self.decimals.unwrap_or(usize::MAX))
-                .collect();
+            let text: String = value.to_text()?.chars().take(self.decimals.unwrap_or(usize::MAX)).collect();
             return Ok(self.padded(&text));
         }
         let mut text = String::new();
@@ -94,27 +86,14 @@ impl Directive {
                 let _ = write!(text, "{}{value}", if *value < 0 { "" } else { sign });
             }
             ('d', _, Some(value)) => {
-                let _ = write!(
-                    text,
-                    "{}{:.0}",
-                    if value < 0.0 { "" } else { sign },
-                    value.trunc()
-                );
+                let _ = write!(text, "{}{:.0}", if value < 0.0 { "" } else { sign }, value.trunc());
             }
             ('f', _, Some(value)) => {
                 let decimals = self.decimals.unwrap_or(6);
-                let _ = write!(
-                    text,
-                    "{}{value:.decimals$}",
-                    if value < 0.0 { "" } else { sign }
-                );
+                let _ = write!(text, "{}{value:.decimals$}", if value < 0.0 { "" } else { sign });
             }
             _ => {
-                return Problem::failed(format!(
-                    "%{} is for numbers, not {}",
-                    self.kind,
-                    value.kind()
-                ));
+                return Problem::failed(format!("%{} is for numbers, not {}", self.kind, value.kind()));
             }
         }
         Ok(self.padded(&text))
@@ -136,9 +115,7 @@ impl Directive {
 }
 
 fn digits(text: &str) -> Result<(Option<usize>, &str), Problem> {
-    let end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     if end == 0 {
         return Ok((None, text));
     }

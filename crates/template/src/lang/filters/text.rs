@@ -15,35 +15,19 @@ fn taken<'a>(budget: &mut Budget, input: &Val<'a>) -> Result<Text<'a>, Problem> 
     Ok(text)
 }
 
-pub(super) fn upper<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn upper<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     Ok(Val::text(taken(budget, input)?.to_uppercase()))
 }
 
-pub(super) fn lower<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn lower<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     Ok(Val::text(taken(budget, input)?.to_lowercase()))
 }
 
-pub(super) fn capitalize<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn capitalize<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     Ok(Val::text(cased(&taken(budget, input)?, false)))
 }
 
-pub(super) fn title<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn title<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     Ok(Val::text(cased(&taken(budget, input)?, true)))
 }
 
@@ -62,11 +46,7 @@ fn cased(text: &str, each_word: bool) -> String {
     out
 }
 
-pub(super) fn string<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn string<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     Ok(Val::Str(taken(budget, input)?))
 }
 
@@ -74,11 +54,7 @@ pub(super) fn safe<'a>(_: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<
     Ok(Val::Safe(input.to_text()?))
 }
 
-pub(super) fn escape<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn escape<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     if let Val::Safe(_) = input {
         return Ok(input.clone());
     }
@@ -90,31 +66,19 @@ pub(super) fn escape<'a>(
     Ok(Val::Safe(out.into()))
 }
 
-pub(super) fn urlencode<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn urlencode<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     let text = taken(budget, input)?;
     budget.bytes(3 * text.len())?;
     Ok(Val::text(escape_url(&text)))
 }
 
-pub(super) fn tojson<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    _: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn tojson<'a>(budget: &mut Budget, input: &Val<'a>, _: &Args<'a>) -> Result<Val<'a>, Problem> {
     let mut out = String::new();
     write_json(input, budget, &mut out)?;
     Ok(Val::Safe(out.into()))
 }
 
-pub(super) fn trim<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn trim<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     let text = taken(budget, input)?;
     let trimmed = match text_arg(args, 0)? {
         None => text.trim(),
@@ -124,11 +88,7 @@ pub(super) fn trim<'a>(
     Ok(Val::text(trimmed.to_owned()))
 }
 
-pub(super) fn replace<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn replace<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     let text = taken(budget, input)?;
     let (Some(old), Some(new)) = (text_arg(args, 0)?, text_arg(args, 1)?) else {
         return Ok(input.clone());
@@ -144,11 +104,7 @@ pub(super) fn replace<'a>(
 }
 
 /// At most `length` characters, the end mark among them; at the end of a word unless `killwords`.
-pub(super) fn truncate<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn truncate<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     let text = taken(budget, input)?;
     let length = count_arg(args, 0)?.unwrap_or(usize::MAX);
     let end = text_arg(args, 2)?.unwrap_or(Text::Given(END));
@@ -157,26 +113,17 @@ pub(super) fn truncate<'a>(
         return Ok(Val::Str(text));
     }
     let keep = length.saturating_sub(end.chars().count());
-    let cut = text
-        .char_indices()
-        .nth(keep)
-        .map_or(text.len(), |(at, _)| at);
+    let cut = text.char_indices().nth(keep).map_or(text.len(), |(at, _)| at);
     let mut kept = &text[..cut];
     if !flag_arg(args, 1) && !text[cut..].starts_with(char::is_whitespace) {
-        kept = kept
-            .rfind(char::is_whitespace)
-            .map_or(kept, |at| &kept[..at]);
+        kept = kept.rfind(char::is_whitespace).map_or(kept, |at| &kept[..at]);
     }
     let end: String = end.chars().take(length).collect();
     Ok(Val::text(kept.trim_end().to_owned() + &end))
 }
 
 /// The pieces between `sep`, or the words.
-pub(super) fn split<'a>(
-    budget: &mut Budget,
-    input: &Val<'a>,
-    args: &Args<'a>,
-) -> Result<Val<'a>, Problem> {
+pub(super) fn split<'a>(budget: &mut Budget, input: &Val<'a>, args: &Args<'a>) -> Result<Val<'a>, Problem> {
     let text = taken(budget, input)?;
     let sep = text_arg(args, 0)?;
     budget.bytes(sep.as_ref().map_or(0, |sep| sep.len()))?;

@@ -11,9 +11,7 @@ use crate::lang::ir::{Compare, CompareOp, Const, Expr, LoopField, MathOp, Slice}
 impl Lower {
     pub(super) fn expr(&mut self, expr: &ast::Expr<'_>) -> Lowered<Expr> {
         if self.exprs >= EXPR_DEPTH {
-            return self.refuse(format!(
-                "expressions can be {EXPR_DEPTH} deep; set gives a part of one a name"
-            ));
+            return self.refuse(format!("expressions can be {EXPR_DEPTH} deep; set gives a part of one a name"));
         }
         self.exprs += 1;
         let lowered = self.one(expr);
@@ -24,9 +22,7 @@ impl Lower {
     fn one(&mut self, expr: &ast::Expr<'_>) -> Lowered<Expr> {
         Ok(match expr {
             ast::Expr::Var(var) if var.id == "loop" => {
-                return self.refuse(
-                    "loop is no value: use loop.index, loop.first, loop.last, loop.length",
-                );
+                return self.refuse("loop is no value: use loop.index, loop.first, loop.last, loop.length");
             }
             ast::Expr::Var(var) => Expr::Var(self.name(var.id)),
             ast::Expr::Const(constant) => Expr::Const(self.constant(&constant.value)?),
@@ -48,16 +44,8 @@ impl Lower {
                 }
                 let slice = Slice {
                     of: self.expr(&slice.expr)?,
-                    start: slice
-                        .start
-                        .as_ref()
-                        .map(|start| self.expr(start))
-                        .transpose()?,
-                    stop: slice
-                        .stop
-                        .as_ref()
-                        .map(|stop| self.expr(stop))
-                        .transpose()?,
+                    start: slice.start.as_ref().map(|start| self.expr(start)).transpose()?,
+                    stop: slice.stop.as_ref().map(|stop| self.expr(stop)).transpose()?,
                 };
                 Expr::Slice(self.boxed(slice))
             }
@@ -80,21 +68,14 @@ impl Lower {
                 for link in &compare.ops {
                     rest.push((comparison(link.op), self.expr(&link.expr)?));
                 }
-                let compare = Compare {
-                    first,
-                    rest: self.slice(rest),
-                };
+                let compare = Compare { first, rest: self.slice(rest) };
                 Expr::Compare(self.boxed(compare))
             }
             ast::Expr::IfExpr(choose) => {
                 let choose = (
                     self.expr(&choose.test_expr)?,
                     self.expr(&choose.true_expr)?,
-                    choose
-                        .false_expr
-                        .as_ref()
-                        .map(|otherwise| self.expr(otherwise))
-                        .transpose()?,
+                    choose.false_expr.as_ref().map(|otherwise| self.expr(otherwise)).transpose()?,
                 );
                 Expr::Choose(self.boxed(choose))
             }
@@ -143,16 +124,10 @@ impl Lower {
         if self.loops == 0 {
             return self.refuse("loop belongs in a for");
         }
-        let known = LoopField::ALL
-            .into_iter()
-            .find(|(name, _)| *name == attr.name);
+        let known = LoopField::ALL.into_iter().find(|(name, _)| *name == attr.name);
         let Some((_, field)) = known else {
             let near = nearest(attr.name, LoopField::ALL.map(|(name, _)| name));
-            return self.refuse(format!(
-                "there is no loop.{}{}",
-                attr.name,
-                did_you_mean(near)
-            ));
+            return self.refuse(format!("there is no loop.{}{}", attr.name, did_you_mean(near)));
         };
         Ok(Some(field))
     }
@@ -180,10 +155,7 @@ impl Lower {
                     Op::Gte => CompareOp::Ge,
                     _ => CompareOp::In,
                 };
-                let compare = Compare {
-                    first: left,
-                    rest: self.slice(vec![(link, right)]),
-                };
+                let compare = Compare { first: left, rest: self.slice(vec![(link, right)]) };
                 return Expr::Compare(self.boxed(compare));
             }
         };

@@ -13,8 +13,7 @@ pub(super) fn unavailable(statement: &Stmt<'_>) -> (u32, &'static str) {
         node.span().start_line.into()
     }
     const OTHERS: &str = "each part of a message is one template: include, import, extends and block are not available";
-    const MACROS: &str =
-        "macros are not available: {% set name %}…{% endset %} keeps text for use again";
+    const MACROS: &str = "macros are not available: {% set name %}…{% endset %} keeps text for use again";
     match statement {
         Stmt::Include(node) => (line(node), OTHERS),
         Stmt::Import(node) => (line(node), OTHERS),
@@ -23,14 +22,12 @@ pub(super) fn unavailable(statement: &Stmt<'_>) -> (u32, &'static str) {
         Stmt::Block(node) => (line(node), OTHERS),
         Stmt::Macro(node) => (line(node), MACROS),
         Stmt::CallBlock(node) => (line(node), MACROS),
-        Stmt::AutoEscape(node) => (
-            line(node),
-            "autoescape cannot be switched: HTML is escaped; the filter safe makes an exception",
-        ),
-        Stmt::FilterBlock(node) => (
-            line(node),
-            "filter blocks are not available: {% set name %}…{% endset %}, then {{ name|upper }}",
-        ),
+        Stmt::AutoEscape(node) => {
+            (line(node), "autoescape cannot be switched: HTML is escaped; the filter safe makes an exception")
+        }
+        Stmt::FilterBlock(node) => {
+            (line(node), "filter blocks are not available: {% set name %}…{% endset %}, then {{ name|upper }}")
+        }
         Stmt::Do(node) => (line(node), "do is not available"),
         _ => (0, "this statement is not available"),
     }
