@@ -117,8 +117,8 @@ async fn a_poisoned_unit_is_answered_alone_and_json_is_none() {
         group[place].items[0].payload.variables = variables.to_owned();
     }
     // Too long for its index, and not to be compressed.
-    let long: String =
-        (0..900).map(|n: u64| format!("{:08x}", n.wrapping_mul(2_654_435_761) % 4_294_967_291)).collect();
+    let digits = (0..900_u64).map(|n| (n.wrapping_mul(2_654_435_761) % 4_294_967_291).to_string());
+    let long = digits.collect::<String>();
     group[30].items[0].notification.ordering_key = Some(long.clone());
     group.push(keyed(vec![f.mail(Birth::Ready)], &long));
     let answers = store.accept(&group).await;

@@ -23,7 +23,7 @@ async fn plans_made_on_a_small_queue_stay_good() {
         .await
         .unwrap();
     for (name, sql) in hot {
-        let parameters = (1..).take_while(|n| sql.contains(&format!("${n}"))).count();
+        let parameters = (1..100).take_while(|n| sql.contains(&format!("${n}"))).count();
         let nothing = vec!["NULL"; parameters].join(", ");
         let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE {name}({nothing})"));
         let plan: Vec<String> = sqlx::query_scalar(explain).fetch_all(&mut *session).await.unwrap();
