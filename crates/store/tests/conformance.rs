@@ -69,7 +69,7 @@ impl Engine for Shared {
     }
 }
 
-async fn sqlite(case: &str) {
+async fn sqlite(case: &'static str) {
     let folder = tempfile::tempdir().unwrap();
     let options = Options { target: Target::Sqlite { folder: folder.path().to_owned() } };
     let opened = open(options).await.unwrap_or_else(|error| panic!("{error}"));
@@ -77,24 +77,29 @@ async fn sqlite(case: &str) {
     opened.guard.close().await;
 }
 
-async fn postgres(case: &str) {
+async fn postgres(case: &'static str) {
     let Ok(server) = std::env::var("CARILLON_TEST_POSTGRES") else {
-        assert!(std::env::var("CARILLON_TEST_REQUIRE").is_err(), "CARILLON_TEST_POSTGRES is not set");
+        let required = std::env::var("CARILLON_TEST_REQUIRE").is_ok_and(|value| value == "1");
+        assert!(!required, "CARILLON_TEST_POSTGRES is not set");
         println!("LEFT OUT: {case} on PostgreSQL: CARILLON_TEST_POSTGRES is not set");
         return;
     };
     let database = Database::make(&server).await;
     let opened = open_postgres(&database.url).await;
     let engine = Arc::new(Shared { url: database.url.clone(), guards: Mutex::default() });
-    run(case, opened.store, engine.clone()).await;
+    // In a task of its own: a broken promise must not leave the database behind.
+    let outcome = tokio::spawn(run(case, opened.store, engine.clone())).await;
     for guard in engine.guards.lock().await.drain(..) {
         guard.close().await;
     }
     opened.guard.close().await;
     database.remove().await;
+    if let Err(failure) = outcome {
+        std::panic::resume_unwind(failure.into_panic());
+    }
 }
 
-async fn run(case: &str, store: Store, engine: Arc<dyn Engine>) {
+async fn run(case: &'static str, store: Store, engine: Arc<dyn Engine>) {
     let case = Case::named(case);
     let db = Db::open(store, engine, !case.wants_empty()).await;
     case.run(&db).await;
@@ -105,8 +110,7 @@ async fn open_postgres(url: &str) -> Opened {
     open(options).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// A database of its own for one case. One that failed stays, to be looked at; the next run of the same process id
-/// removes it.
+/// A database of its own for one case.
 struct Database {
     server: PgConnectOptions,
     name: String,
@@ -122,19 +126,18 @@ impl Database {
         let mut url = options.to_url_lossy();
         url.set_path(&name);
         let made = Self { server: options, url: url.to_string(), name };
-        made.execute("DROP DATABASE IF EXISTS").await;
-        made.execute("CREATE DATABASE").await;
+        made.execute(&format!("DROP DATABASE IF EXISTS {}", made.name)).await;
+        made.execute(&format!("CREATE DATABASE {}", made.name)).await;
         made
     }
 
     async fn remove(self) {
-        self.execute("DROP DATABASE").await;
+        self.execute(&format!("DROP DATABASE {} WITH (FORCE)", self.name)).await;
     }
 
-    async fn execute(&self, what: &str) {
+    async fn execute(&self, statement: &str) {
         let mut connection = self.server.connect().await.unwrap();
-        let statement = sqlx::AssertSqlSafe(format!("{what} {}", self.name));
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     }
 }

@@ -204,7 +204,7 @@ pub(super) async fn two_retries_at_once_open_one_run(db: &Db) {
     let (a, b) = tokio::join!(retry(), retry());
     assert_eq!([&a, &b].iter().filter(|answer| answer.is_ok()).count(), 1, "{a:?} {b:?}");
     assert_eq!(db.get(row).await.run, 2);
-    assert_eq!(db.claim_ids().await, [row.id]);
+    assert_eq!(db.claim_soon().await, [row.id]);
 }
 
 pub(super) async fn the_first_time_it_was_read_stands(db: &Db) {
