@@ -1,6 +1,6 @@
 //! Configuration. [`table`] lists every setting once; [`resolve`] finds each one's value and where it came from
 //! (flag, then environment, then `NAME_FILE`, then `carillon.toml`, then default); [`Config`] is what the server takes;
-//! [`show`] and [`reference`] print them. No other module reads the environment for a setting.
+//! [`show`] and [`mod@reference`] print them. No other module reads the environment for a setting.
 
 pub(crate) mod flags;
 pub(crate) mod reference;
