@@ -2,18 +2,15 @@
 //! "never lost, never twice": it lives in the test's process, which no test kills.
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use carillon_domain::time::{Clock as _, SystemClock};
 use parking_lot::Mutex;
 use serde::{Deserialize, Serialize};
-use tokio::sync::{mpsc, oneshot};
 
-/// Most effects that share one fsync.
-const GROUP: usize = 4096;
+use crate::journal::Journal;
 
 /// One message taken.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,7 +27,7 @@ pub struct Effect {
 #[derive(Debug, Clone)]
 pub struct Ledger {
     effects: Arc<Mutex<Effects>>,
-    writer: Option<mpsc::Sender<(String, oneshot::Sender<()>)>>,
+    journal: Option<Journal>,
 }
 
 #[derive(Debug, Default)]
@@ -42,7 +39,7 @@ struct Effects {
 impl Ledger {
     /// A ledger in memory only, for measuring.
     pub fn memory() -> Self {
-        Self { effects: Arc::default(), writer: None }
+        Self { effects: Arc::default(), journal: None }
     }
 
     /// A ledger that appends JSON lines to `path`; several effects share one fsync. Call it within a runtime.
@@ -50,19 +47,15 @@ impl Ledger {
     /// # Errors
     /// If the file cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = File::options().create(true).append(true).open(path)?;
-        let (sender, receiver) = mpsc::channel(GROUP);
-        tokio::task::spawn_blocking(move || write(file, receiver));
-        Ok(Self { effects: Arc::default(), writer: Some(sender) })
+        Ok(Self { effects: Arc::default(), journal: Some(Journal::open(path)?) })
     }
 
     /// Writes one down; `true` once it is on disk. `false`: the disk refuses, so it was not taken.
     pub async fn record(&self, id: &str, to: &str) -> bool {
         let effect = Effect { id: id.to_owned(), to: to.to_owned(), at: SystemClock.now().timestamp_micros() };
-        if let Some(writer) = &self.writer {
+        if let Some(journal) = &self.journal {
             let Ok(line) = serde_json::to_string(&effect) else { return false };
-            let (done, written) = oneshot::channel();
-            if writer.send((line, done)).await.is_err() || written.await.is_err() {
+            if !journal.append(line).await {
                 return false;
             }
         }
@@ -104,24 +97,6 @@ impl Ledger {
 /// If the file cannot be read, or a line of it is none.
 pub fn read(path: &Path) -> io::Result<Vec<Effect>> {
     std::fs::read_to_string(path)?.lines().map(|line| serde_json::from_str(line).map_err(io::Error::from)).collect()
-}
-
-fn write(mut file: File, mut receiver: mpsc::Receiver<(String, oneshot::Sender<()>)>) {
-    let mut group = Vec::with_capacity(GROUP);
-    let mut octets = Vec::new();
-    while receiver.blocking_recv_many(&mut group, GROUP) > 0 {
-        octets.clear();
-        for (line, _) in &group {
-            octets.extend_from_slice(line.as_bytes());
-            octets.push(b'\n');
-        }
-        if file.write_all(&octets).and_then(|()| file.sync_data()).is_err() {
-            return;
-        }
-        for (_, done) in group.drain(..) {
-            let _ = done.send(());
-        }
-    }
 }
 
 #[cfg(test)]

@@ -10,10 +10,14 @@
 
 pub mod certs;
 pub mod conformance;
+pub mod journal;
 pub mod ledger;
+pub mod load;
+pub mod oracle;
 pub mod port;
 pub mod postgres;
 pub mod process;
+pub mod rows;
 pub mod sendgrid;
 pub mod smtp;
 pub mod strict_smtp;

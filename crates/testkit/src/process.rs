@@ -204,11 +204,23 @@ impl Client {
 
     /// `POST path`, perhaps with an idempotency key; `None` if no whole answer came.
     pub async fn try_post(&self, path: &str, body: &Value, key: Option<&str>) -> Option<(u16, Value)> {
-        let mut request = self.http.post(format!("{}{path}", self.base)).json(body);
-        if let Some(key) = key {
-            request = request.header("Idempotency-Key", key);
+        self.send(self.posting(path, body, key)).await
+    }
+
+    /// `POST path`, perhaps with an idempotency key: status and body, or in which way there was no whole answer.
+    ///
+    /// # Errors
+    /// If no whole answer came.
+    pub async fn ask(&self, path: &str, body: &Value, key: Option<&str>) -> Result<(u16, Value), NoAnswer> {
+        self.whole(self.posting(path, body, key)).await
+    }
+
+    fn posting(&self, path: &str, body: &Value, key: Option<&str>) -> reqwest::RequestBuilder {
+        let request = self.http.post(format!("{}{path}", self.base)).json(body);
+        match key {
+            Some(key) => request.header("Idempotency-Key", key),
+            None => request,
         }
-        self.send(request).await
     }
 
     /// `PUT path` with a JSON body: status and body.
@@ -239,11 +251,28 @@ impl Client {
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Option<(u16, Value)> {
-        let response = request.header("X-API-Key", &self.key).send().await.ok()?;
-        let status = response.status().as_u16();
-        let body = response.bytes().await.ok()?;
-        Some((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+        self.whole(request).await.ok()
     }
+
+    async fn whole(&self, request: reqwest::RequestBuilder) -> Result<(u16, Value), NoAnswer> {
+        let cut = |error: reqwest::Error| match error {
+            error if error.is_connect() => NoAnswer::Unreachable,
+            error => NoAnswer::Cut(format!("{error:?}")),
+        };
+        let response = request.header("X-API-Key", &self.key).send().await.map_err(cut)?;
+        let status = response.status().as_u16();
+        let body = response.bytes().await.map_err(cut)?;
+        Ok((status, serde_json::from_slice(&body).unwrap_or(Value::Null)))
+    }
+}
+
+/// Why there is no whole answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// There was no connection: nobody has seen the request.
+    Unreachable,
+    /// The connection ended, or time ran out, after the request was on its way: it may have had an effect.
+    Cut(String),
 }
 
 /// A client without a proxy, with a bound on every call.
