@@ -28,6 +28,13 @@ pub use tenants::{KeyRequest, NewKey, TenantService};
 
 pub use templates::Catalog;
 
+/// What lists are asked by and what they hold: the store's own words, passed on so that no door needs the ports.
+pub mod view {
+    pub use carillon_ports::notifications::{DeadLetter, DeadLetterFilter, NotificationFilter, TimelineEntry};
+    pub use carillon_ports::sandbox::{SandboxFilter, SandboxMessage};
+    pub use carillon_ports::templates::TemplatePatch;
+}
+
 /// All services. Cheap to clone.
 #[derive(Clone)]
 pub struct App {

@@ -1,8 +1,8 @@
 //! What the inbox is asked for: `channel`, `recipient`, `cursor`. A page is lenient: empty fields of its form mean "all".
 
 use carillon_app::PageRequest;
+use carillon_app::view::SandboxFilter;
 use carillon_domain::Error;
-use carillon_ports::sandbox::SandboxFilter;
 
 /// The filter and page of a query string.
 pub(crate) fn read(query: &str) -> Result<(SandboxFilter, PageRequest), Error> {

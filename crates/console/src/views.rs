@@ -3,9 +3,9 @@
 use std::fmt::Write as _;
 
 use carillon_app::Listed;
+use carillon_app::view::{SandboxFilter, SandboxMessage};
 use carillon_domain::Channel;
 use carillon_domain::content::{Content, Email};
-use carillon_ports::sandbox::{SandboxFilter, SandboxMessage};
 
 use crate::html::Escaped;
 use crate::phone;

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use carillon_app::view;
 use carillon_domain::content::Content;
 use carillon_domain::notification::{self, DeliveryError};
 use carillon_domain::template::{self, Variable, VersionStatus};
 use carillon_domain::{Channel, Priority, Recipient, Role, Status, Timestamp, tenant};
-use carillon_ports::notifications as ports;
-use carillon_ports::sandbox;
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
@@ -124,8 +123,8 @@ pub(crate) struct TimelineEntry {
     detail: Value,
 }
 
-impl From<ports::TimelineEntry> for TimelineEntry {
-    fn from(entry: ports::TimelineEntry) -> Self {
+impl From<view::TimelineEntry> for TimelineEntry {
+    fn from(entry: view::TimelineEntry) -> Self {
         let transition = entry.transition;
         Self {
             id: entry.id,
@@ -151,8 +150,8 @@ pub(crate) struct DeadLetter {
     notification: Notification,
 }
 
-impl From<ports::DeadLetter> for DeadLetter {
-    fn from(letter: ports::DeadLetter) -> Self {
+impl From<view::DeadLetter> for DeadLetter {
+    fn from(letter: view::DeadLetter) -> Self {
         Self {
             id: letter.notification.id.0,
             uuid: letter.notification.uuid,
@@ -333,8 +332,8 @@ pub(crate) struct SandboxMessage {
     at: Time,
 }
 
-impl From<sandbox::SandboxMessage> for SandboxMessage {
-    fn from(m: sandbox::SandboxMessage) -> Self {
+impl From<view::SandboxMessage> for SandboxMessage {
+    fn from(m: view::SandboxMessage) -> Self {
         Self {
             id: m.id,
             channel: m.channel,

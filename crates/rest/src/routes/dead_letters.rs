@@ -1,6 +1,6 @@
 use axum::extract::{Path, State};
+use carillon_app::view::DeadLetterFilter;
 use carillon_domain::{Action, Channel, ErrorCode, Timestamp};
-use carillon_ports::notifications::DeadLetterFilter;
 use serde::Deserialize;
 
 use super::Routes;

@@ -1,7 +1,7 @@
 use axum::extract::{Path, State};
 use carillon_app::SendNotification;
+use carillon_app::view::NotificationFilter;
 use carillon_domain::{Action, Error, ErrorCode, FieldError, Ref, Status, TemplateId};
-use carillon_ports::notifications::NotificationFilter;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 

@@ -1,6 +1,6 @@
 use axum::extract::{Path, State};
+use carillon_app::view::SandboxFilter;
 use carillon_domain::Action;
-use carillon_ports::sandbox::SandboxFilter;
 
 use super::Routes;
 use crate::Shared;

@@ -1,7 +1,7 @@
 use axum::extract::{Path, State};
+use carillon_app::view::TemplatePatch;
 use carillon_app::{PreviewRequest, VersionInput};
 use carillon_domain::{Action, Channel, Error, ErrorCode};
-use carillon_ports::templates::TemplatePatch;
 use serde::{Deserialize, Deserializer};
 use serde_json::{Map, Value};
 
