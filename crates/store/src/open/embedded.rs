@@ -71,7 +71,8 @@ impl Place {
     }
 
     async fn writer(&self) -> Result<SqlitePool, OpenError> {
-        self.pool(1, |options| options).await
+        // A checkpoint inside COMMIT would hold up the hot path behind the gate: the checkpointer copies these pages too.
+        self.pool(1, |options| options.pragma("wal_autocheckpoint", "0")).await
     }
 
     async fn pool(

@@ -106,6 +106,7 @@ impl Postgres {
     ) -> Result<Option<Written>, sqlx::Error> {
         let mut tx = self.hot.begin().await?;
         if !hold(&mut tx, turn).await? {
+            tx.rollback().await?;
             return Ok(None);
         }
         let won = claim_keys(&mut tx, keys).await?;

@@ -189,6 +189,7 @@ impl Postgres {
         let number = turn.next();
         let mut tx = self.hot.begin().await.map_err(from_sqlx)?;
         if !hold(&mut tx, (turn.lane, epoch.number, number)).await.map_err(from_sqlx)? {
+            tx.rollback().await.map_err(from_sqlx)?;
             return Err(super::fault::fenced());
         }
         let candidates = ask.lock(&mut tx).await?;
@@ -201,7 +202,7 @@ impl Postgres {
         let taken: Vec<(Hold, Candidate)> =
             holds.into_iter().zip(candidates).filter_map(|(hold, candidate)| Some((hold?, candidate))).collect();
         if taken.is_empty() {
-            drop(tx);
+            tx.rollback().await.map_err(from_sqlx)?;
             if served.is_empty() {
                 self.claims.served(ask.key(), ask.tenants, &served, ask.quota, hungry);
             }

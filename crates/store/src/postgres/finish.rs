@@ -131,6 +131,7 @@ impl Postgres {
     ) -> Result<Option<Found>, sqlx::Error> {
         let mut tx = self.hot.begin().await?;
         if !hold(&mut tx, turn).await? {
+            tx.rollback().await?;
             return Ok(None);
         }
         let keys: HashMap<i64, ordering::Key> = sqlx::query_as::<_, (i64, i64, String)>(

@@ -6,7 +6,7 @@ use carillon_domain::notification::event::Transition;
 use carillon_domain::notification::{InvalidState, Notification};
 use carillon_domain::{Error, EventKind, NotificationRef, Status, TenantId, Timestamp};
 use sqlx::postgres::PgRow;
-use sqlx::{PgConnection, Row as _};
+use sqlx::{PgConnection, Row as _, Transaction};
 
 use super::{Postgres, lookup, ordering};
 use crate::error::from_sqlx;
@@ -47,18 +47,10 @@ impl Postgres {
     ) -> Result<Notification, Error> {
         for _ in 0..TRIES {
             let mut tx = self.general.begin().await.map_err(from_sqlx)?;
-            let current = lookup::find(&mut tx, tenant, name).await?;
-            current.status.cancel()?;
-            if current.status == Status::Cancelled {
-                return Ok(current);
+            match stop(&mut tx, tenant, name, at).await.transpose() {
+                Some(answer) => return settle(tx, answer).await,
+                None => tx.rollback().await.map_err(from_sqlx)?,
             }
-            if stop(&mut tx, &current, at).await? {
-                let told = [Transition::new(EventKind::Cancelled, at)];
-                log(&mut tx, &current, &told).await?;
-                tx.commit().await.map_err(from_sqlx)?;
-                return Ok(Notification { status: Status::Cancelled, updated_at: at, ..current });
-            }
-            drop(tx);
             tokio::time::sleep(std::time::Duration::from_millis(5)).await;
         }
         Err(InvalidState { from: Status::Sending, wanted: Status::Cancelled }.into())
@@ -71,57 +63,10 @@ impl Postgres {
         at: Timestamp,
     ) -> Result<Notification, Error> {
         let mut tx = self.general.begin().await.map_err(from_sqlx)?;
-        let current = lookup::find(&mut tx, tenant, name).await?;
-        current.status.retry()?;
-        let mut place = (0_i16, None);
-        if let Some(key) = &current.ordering_key {
-            let wanted = BTreeMap::from([((tenant.0, key.as_str()), 1)]);
-            let reserved = ordering::reserve(&mut tx, &wanted).await.map_err(from_sqlx)?;
-            if let Some((tail, pending)) = reserved.into_values().next() {
-                place = (if pending == 1 { 0 } else { 4 }, Some(tail));
-            }
-        }
-        let n = &current;
-        let opened = sqlx::query(
-            "INSERT INTO queue (id, tenant_id, channel, priority, state, due, test, ordering_key, ordering_seq)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-             ON CONFLICT (id) DO UPDATE SET state = excluded.state, due = excluded.due, reason = NULL, parked_at = NULL,
-                 message_failures = 0, provider_failures = 0, trouble_since = NULL,
-                 ordering_key = excluded.ordering_key, ordering_seq = excluded.ordering_seq
-             WHERE queue.state = 3",
-        )
-        .bind(n.id.0)
-        .bind(tenant.0)
-        .bind(n.channel.number())
-        .bind(n.priority.number())
-        .bind(place.0)
-        .bind(at)
-        .bind(n.test)
-        .bind(place.1.and(n.ordering_key.as_deref()))
-        .bind(place.1)
-        .execute(&mut *tx)
-        .await
-        .map_err(from_sqlx)?
-        .rows_affected();
-        let changed = sqlx::query(
-            "UPDATE notifications SET status = 1, run = run + 1, error = NULL, updated_at = $2
-             WHERE id = $1 AND status = $3",
-        )
-        .bind(n.id.0)
-        .bind(at)
-        .bind(n.status.number())
-        .execute(&mut *tx)
-        .await
-        .map_err(from_sqlx)?
-        .rows_affected();
-        if opened == 0 || changed == 0 {
-            // Somebody else was first: it is queued again, and what stands in the queue is theirs.
-            return Err(InvalidState { from: Status::Queued, wanted: Status::Queued }.into());
-        }
-        log(&mut tx, n, &[Transition::new(EventKind::Replayed, at), Transition::new(EventKind::Queued, at)]).await?;
-        tx.commit().await.map_err(from_sqlx)?;
+        let answer = open_run(&mut tx, tenant, name, at).await;
+        let opened = settle(tx, answer).await?;
         self.claims.forget();
-        Ok(Notification { status: Status::Queued, run: n.run + 1, error: None, updated_at: at, ..current })
+        Ok(opened)
     }
 
     pub(super) async fn mark_read(
@@ -131,33 +76,129 @@ impl Postgres {
         at: Timestamp,
     ) -> Result<Notification, Error> {
         let mut tx = self.general.begin().await.map_err(from_sqlx)?;
-        let current = lookup::find(&mut tx, tenant, name).await?;
-        current.status.read()?;
-        let changed = sqlx::query(
-            "UPDATE notifications SET status = 7, read_at = coalesce(read_at, $2), updated_at = $2
-             WHERE id = $1 AND status IN (4, 5)",
-        )
-        .bind(current.id.0)
-        .bind(at)
-        .execute(&mut *tx)
-        .await
-        .map_err(from_sqlx)?
-        .rows_affected();
-        if changed == 0 {
-            // Read already, before us or beside us: the first time stands.
-            let current = lookup::find(&mut tx, tenant, name).await?;
-            current.status.read()?;
-            return Ok(current);
-        }
-        log(&mut tx, &current, &[Transition::new(EventKind::Read, at)]).await?;
-        tx.commit().await.map_err(from_sqlx)?;
-        let read_at = current.read_at.or(Some(at));
-        Ok(Notification { status: Status::Read, read_at, updated_at: at, ..current })
+        let answer = mark(&mut tx, tenant, name, at).await;
+        settle(tx, answer).await
     }
 }
 
-/// Takes the queue row away and sets the status. `false` if the row moved: look again.
-async fn stop(conn: &mut PgConnection, current: &Notification, at: Timestamp) -> Result<bool, Error> {
+/// Opens the next run: its queue row, status and events.
+async fn open_run(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    name: NotificationRef,
+    at: Timestamp,
+) -> Result<Notification, Error> {
+    let current = lookup::find(conn, tenant, name).await?;
+    current.status.retry()?;
+    let mut place = (0_i16, None);
+    if let Some(key) = &current.ordering_key {
+        let wanted = BTreeMap::from([((tenant.0, key.as_str()), 1)]);
+        let reserved = ordering::reserve(conn, &wanted).await.map_err(from_sqlx)?;
+        if let Some((tail, pending)) = reserved.into_values().next() {
+            place = (if pending == 1 { 0 } else { 4 }, Some(tail));
+        }
+    }
+    let n = &current;
+    let opened = sqlx::query(
+        "INSERT INTO queue (id, tenant_id, channel, priority, state, due, test, ordering_key, ordering_seq)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (id) DO UPDATE SET state = excluded.state, due = excluded.due, reason = NULL, parked_at = NULL,
+             message_failures = 0, provider_failures = 0, trouble_since = NULL,
+             ordering_key = excluded.ordering_key, ordering_seq = excluded.ordering_seq
+         WHERE queue.state = 3",
+    )
+    .bind(n.id.0)
+    .bind(tenant.0)
+    .bind(n.channel.number())
+    .bind(n.priority.number())
+    .bind(place.0)
+    .bind(at)
+    .bind(n.test)
+    .bind(place.1.and(n.ordering_key.as_deref()))
+    .bind(place.1)
+    .execute(&mut *conn)
+    .await
+    .map_err(from_sqlx)?
+    .rows_affected();
+    let changed = sqlx::query(
+        "UPDATE notifications SET status = 1, run = run + 1, error = NULL, updated_at = $2
+             WHERE id = $1 AND status = $3",
+    )
+    .bind(n.id.0)
+    .bind(at)
+    .bind(n.status.number())
+    .execute(&mut *conn)
+    .await
+    .map_err(from_sqlx)?
+    .rows_affected();
+    if opened == 0 || changed == 0 {
+        // Somebody else was first: it is queued again, and what stands in the queue is theirs.
+        return Err(InvalidState { from: Status::Queued, wanted: Status::Queued }.into());
+    }
+    log(conn, n, &[Transition::new(EventKind::Replayed, at), Transition::new(EventKind::Queued, at)]).await?;
+    Ok(Notification { status: Status::Queued, run: n.run + 1, error: None, updated_at: at, ..current })
+}
+
+async fn mark(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    name: NotificationRef,
+    at: Timestamp,
+) -> Result<Notification, Error> {
+    let current = lookup::find(conn, tenant, name).await?;
+    current.status.read()?;
+    let changed = sqlx::query(
+        "UPDATE notifications SET status = 7, read_at = coalesce(read_at, $2), updated_at = $2
+             WHERE id = $1 AND status IN (4, 5)",
+    )
+    .bind(current.id.0)
+    .bind(at)
+    .execute(&mut *conn)
+    .await
+    .map_err(from_sqlx)?
+    .rows_affected();
+    if changed == 0 {
+        // Read already, before us or beside us: the first time stands.
+        let current = lookup::find(conn, tenant, name).await?;
+        current.status.read()?;
+        return Ok(current);
+    }
+    log(conn, &current, &[Transition::new(EventKind::Read, at)]).await?;
+    let read_at = current.read_at.or(Some(at));
+    Ok(Notification { status: Status::Read, read_at, updated_at: at, ..current })
+}
+/// Ends the transaction before its answer is heard: what a refusal had locked is free by then.
+async fn settle<T>(tx: Transaction<'_, sqlx::Postgres>, answer: Result<T, Error>) -> Result<T, Error> {
+    match answer {
+        Ok(value) => tx.commit().await.map_err(from_sqlx).map(|()| value),
+        Err(refusal) => {
+            tx.rollback().await.map_err(from_sqlx)?;
+            Err(refusal)
+        }
+    }
+}
+
+/// Cancels it. `None` if the row moved under our eyes: look again.
+async fn stop(
+    conn: &mut PgConnection,
+    tenant: TenantId,
+    name: NotificationRef,
+    at: Timestamp,
+) -> Result<Option<Notification>, Error> {
+    let current = lookup::find(conn, tenant, name).await?;
+    current.status.cancel()?;
+    if current.status == Status::Cancelled {
+        return Ok(Some(current));
+    }
+    if !remove(conn, &current, at).await? {
+        return Ok(None);
+    }
+    log(conn, &current, &[Transition::new(EventKind::Cancelled, at)]).await?;
+    Ok(Some(Notification { status: Status::Cancelled, updated_at: at, ..current }))
+}
+
+/// Takes the queue row away and sets the status. `false` if the row moved.
+async fn remove(conn: &mut PgConnection, current: &Notification, at: Timestamp) -> Result<bool, Error> {
     let row = sqlx::query("SELECT state, owner, lane, hand, started, ordering_key FROM queue WHERE id = $1")
         .bind(current.id.0)
         .fetch_optional(&mut *conn)

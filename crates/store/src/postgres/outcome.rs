@@ -54,7 +54,7 @@ m AS (
             ELSE n.delivered_at END,
         updated_at = k.at
     FROM k WHERE n.id = k.id),
-e AS (INSERT INTO events (id, tenant_id, transitions) SELECT id, tenant_id, transitions FROM k),
+e AS (INSERT INTO events (id, tenant_id, transitions) SELECT id, tenant_id, transitions FROM k WHERE transitions <> '[]'),
 s AS (
     INSERT INTO sandbox_messages (tenant_id, channel, recipient, content, notification_uuid, at)
     SELECT k.tenant_id, k.seen_channel, k.seen_by, k.seen, n.uuid, k.at

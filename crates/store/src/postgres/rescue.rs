@@ -68,6 +68,7 @@ impl Postgres {
         .fetch_all(&mut *tx)
         .await?;
         if !expired.contains(&true) {
+            tx.rollback().await?;
             return Ok(false);
         }
         sqlx::query("UPDATE lane SET lease_until = '-infinity' WHERE epoch = $1").bind(epoch).execute(&mut *tx).await?;

@@ -49,13 +49,13 @@ pub(super) fn finish(writer: &mut Writer, outcomes: &[Finish], raises: &[Raise])
 /// `None` if the lease was lost; otherwise whether a row has become ready.
 fn outcome(conn: &Connection, epoch: i64, f: &Finish) -> Result<Option<bool>, Fault> {
     let at = row::micros(f.at);
-    let fence = (f.id.0, epoch, f.hold.lane, f.hold.hand);
+    let fence = (f.id.0, epoch, f.hold.lane, f.hold.hand, f.tenant.0);
     let ready = match &f.verdict {
         Verdict::Sent { provider_message_id, delivered, capture } => {
             let gone = conn
                 .prepare_cached(
-                    "DELETE FROM queue WHERE id = ?1 AND owner = ?2 AND lane = ?3 AND hand = ?4 AND state = 1
-                     RETURNING ordering_key",
+                    "DELETE FROM queue WHERE id = ?1 AND owner = ?2 AND lane = ?3 AND hand = ?4 AND tenant_id = ?5
+                     AND state = 1 RETURNING ordering_key",
                 )?
                 .query_row(fence, |r| Ok(Gone { key: r.get(0)? }))
                 .optional()?;
@@ -87,15 +87,16 @@ fn outcome(conn: &Connection, epoch: i64, f: &Finish) -> Result<Option<bool>, Fa
             let ready = *due <= f.at;
             let changed = conn
                 .prepare_cached(
-                    "UPDATE queue SET state = ?5, due = ?6, owner = NULL, lane = NULL, hand = NULL, started = 0,
-                     message_failures = ?7, provider_failures = ?8, trouble_since = ?9
-                     WHERE id = ?1 AND owner = ?2 AND lane = ?3 AND hand = ?4 AND state = 1",
+                    "UPDATE queue SET state = ?6, due = ?7, owner = NULL, lane = NULL, hand = NULL, started = 0,
+                     message_failures = ?8, provider_failures = ?9, trouble_since = ?10
+                     WHERE id = ?1 AND owner = ?2 AND lane = ?3 AND hand = ?4 AND tenant_id = ?5 AND state = 1",
                 )?
                 .execute(params![
                     fence.0,
                     fence.1,
                     fence.2,
                     fence.3,
+                    fence.4,
                     if ready { 0 } else { 2 },
                     row::micros(*due),
                     tries.message_failures,
@@ -135,10 +136,11 @@ fn outcome(conn: &Connection, epoch: i64, f: &Finish) -> Result<Option<bool>, Fa
 }
 
 /// Parks the row, out of its ordering lane. `None` if the lease was lost.
-fn park(conn: &Connection, fence: (i64, i64, i32, i64), reason: &str, at: i64) -> Result<Option<Gone>, Fault> {
+fn park(conn: &Connection, fence: (i64, i64, i32, i64, i64), reason: &str, at: i64) -> Result<Option<Gone>, Fault> {
     let gone = conn
         .prepare_cached(
-            "SELECT ordering_key FROM queue WHERE id = ?1 AND owner = ?2 AND lane = ?3 AND hand = ?4 AND state = 1",
+            "SELECT ordering_key FROM queue
+             WHERE id = ?1 AND owner = ?2 AND lane = ?3 AND hand = ?4 AND tenant_id = ?5 AND state = 1",
         )?
         .query_row(fence, |r| Ok(Gone { key: r.get(0)? }))
         .optional()?;

@@ -88,6 +88,7 @@ macro_rules! conformance_cases {
             reading {
                 another_tenants_notification_is_not_found [notification_get notification_cancel notification_retry notification_mark_read notification_payload notification_timeline notification_list dead_letter_list dead_letter_get]
                 an_outcome_in_another_tenants_name_reveals_nothing [finish]
+                an_outcome_in_another_tenants_name_changes_nothing [finish]
                 what_does_not_exist_is_not_found [notification_get notification_cancel notification_retry notification_mark_read dead_letter_get]
                 an_id_and_a_uuid_name_the_same_notification [notification_get]
                 a_list_is_newest_first_and_pages_do_not_overlap [notification_list]

@@ -11,7 +11,7 @@ use carillon_ports::work::Doubt;
 
 use super::db::{Db, Row};
 use super::draft::{email, in_app, sms};
-use super::verdicts::{failed, held, refused, sent};
+use super::verdicts::{failed, held, refused, retry, sent};
 
 /// All pages of a list, two at a time.
 async fn listed(db: &Db, filter: &NotificationFilter) -> Vec<NotificationId> {
@@ -71,6 +71,18 @@ pub(super) async fn an_outcome_in_another_tenants_name_reveals_nothing(db: &Db) 
     let foreign = Row { tenant: db.other, ..row };
     db.finish(foreign, sent()).await;
     assert_eq!(db.get(row).await.status, Status::Unknown);
+}
+
+pub(super) async fn an_outcome_in_another_tenants_name_changes_nothing(db: &Db) {
+    let row = db.accept(email().started(Doubt::Resend)).await;
+    let before = (db.get(row).await, db.timeline(row).await);
+    let foreign = Row { tenant: db.other, ..row };
+    for verdict in [sent(), retry(db.now()), failed(), held()] {
+        assert_eq!(db.finish(foreign, verdict).await.lost, [row.id]);
+        assert_eq!((db.get(row).await, db.timeline(row).await), before);
+    }
+    assert_eq!(db.claim_ids().await, []);
+    assert_eq!(db.finish(row, sent()).await.lost, [], "its owner still holds it");
 }
 
 pub(super) async fn what_does_not_exist_is_not_found(db: &Db) {

@@ -2,6 +2,7 @@
 //! the conformance suite.
 
 mod answers;
+mod commands;
 mod plans;
 mod processes;
 
