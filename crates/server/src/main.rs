@@ -7,6 +7,7 @@ mod config;
 mod exit;
 mod first_start;
 mod health;
+mod http;
 mod providers;
 mod serve;
 mod signals;

@@ -1,10 +1,10 @@
 //! `carillon serve`: brings everything up, in the order in which it can fail, and takes it down in reverse.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use axum::serve::ListenerExt as _;
 use carillon_app::{App, Catalog, Delivery, Parts};
 use carillon_auth::Authenticator;
 use carillon_domain::time::{SystemClock, SystemEntropy};
@@ -16,12 +16,11 @@ use carillon_store::{Options, Target};
 use carillon_telemetry::{Meters, Prometheus};
 use secrecy::ExposeSecret as _;
 use tokio::net::TcpListener;
-use tokio_util::sync::CancellationToken;
 
 use crate::banner::{self, Banner};
 use crate::config::{Config, Mail};
 use crate::exit::Failure;
-use crate::{first_start, health, providers, signals, upkeep};
+use crate::{first_start, health, http, providers, signals, upkeep};
 
 /// How long requests in flight may take when the process stops; the rest of the drain belongs to the pipeline.
 const REQUESTS_END_WITHIN: Duration = Duration::from_secs(4);
@@ -48,7 +47,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
     let house = House::build(&config, &store, accounts, clock, entropy).await?;
     let stop = signals::shutdown()?;
     let upkeep = upkeep::start(&house.prometheus, &house.meters, &store);
-    let served = tokio::spawn(serve_http(listener, house.router, stop.clone()));
+    let served = tokio::spawn(http::serve(listener, house.router, stop.clone()));
 
     let url = config.base_url(port);
     let provider = provider(&config);
@@ -164,25 +163,20 @@ pub(crate) fn refused(config: &Config, error: &carillon_store::OpenError) -> Fai
     Failure::hinted(error.to_string(), hint)
 }
 
-async fn serve_http(listener: TcpListener, router: axum::Router, stop: CancellationToken) {
-    let listener = listener.tap_io(|stream| {
-        // An answer is small and complete: nothing is gained by waiting for more.
-        let _ = stream.set_nodelay(true);
-    });
-    let served = axum::serve(listener, router).with_graceful_shutdown(stop.cancelled_owned()).await;
-    if let Err(error) = served {
-        tracing::error!(%error, "the HTTP server has ended");
-    }
-}
-
 /// Takes the port before anything else is begun: the commonest mistake should be the quickest to show.
 async fn listen(config: &Config) -> Result<TcpListener, Failure> {
     TcpListener::bind((config.host.as_str(), config.port)).await.map_err(|error| {
-        Failure::hinted(
-            format!("cannot listen on {}:{}: {error}", config.host, config.port),
-            "stop what has the port, or choose another: PORT=3001 or --port 3001",
-        )
+        Failure::hinted(format!("cannot listen on {}:{}: {error}", config.host, config.port), listen_hint(&error))
     })
+}
+
+/// What to do when the port cannot be had.
+pub(crate) fn listen_hint(error: &std::io::Error) -> &'static str {
+    match error.kind() {
+        ErrorKind::AddrInUse => "stop what has the port, or choose another: PORT=3001 or --port 3001",
+        ErrorKind::PermissionDenied => "ports below 1024 are the administrator's: choose another, such as PORT=3001",
+        _ => "HOST is an address of this machine: 127.0.0.1, or 0.0.0.0 for all of them",
+    }
 }
 
 fn provider(config: &Config) -> Option<&'static str> {
