@@ -11,7 +11,7 @@ use bytes::Bytes;
 use carillon_domain::Error;
 use http_body::{Body, Frame, SizeHint};
 use reqwest::header::HeaderMap;
-use reqwest::{Response, Url};
+use reqwest::{RequestBuilder, Response, Url};
 use tokio::time::{Instant, timeout_at};
 
 /// The most that is read of an answer, in bytes.
@@ -84,26 +84,38 @@ impl HttpClient {
     ) -> Result<Response, NoAnswer> {
         let written = Arc::new(AtomicBool::new(false));
         let body = Watched { bytes: Some(body), written: Arc::clone(&written) };
-        let call = self.0.post(url).headers(headers).body(reqwest::Body::wrap(body)).send();
-        match timeout_at(deadline, call).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => {
-                let written = written.load(Ordering::Acquire);
-                let code = if error.is_timeout() {
-                    "timeout"
-                } else if written {
-                    "connection_lost"
-                } else {
-                    "connection_failed"
-                };
-                Err(NoAnswer { code, written, message: causes(&error) })
-            }
-            Err(_) => Err(NoAnswer {
-                code: "timeout",
-                written: written.load(Ordering::Acquire),
-                message: "the provider did not answer in time".to_owned(),
-            }),
+        let call = self.0.post(url).headers(headers).body(reqwest::Body::wrap(body));
+        answered(call, &written, deadline).await
+    }
+
+    /// Asks for what changes nothing. Ends by `deadline`.
+    ///
+    /// # Errors
+    /// [`NoAnswer`]; nothing was written that matters.
+    pub async fn get(&self, url: Url, headers: HeaderMap, deadline: Instant) -> Result<Response, NoAnswer> {
+        answered(self.0.get(url).headers(headers), &AtomicBool::new(false), deadline).await
+    }
+}
+
+async fn answered(call: RequestBuilder, written: &AtomicBool, deadline: Instant) -> Result<Response, NoAnswer> {
+    match timeout_at(deadline, call.send()).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) => {
+            let written = written.load(Ordering::Acquire);
+            let code = if error.is_timeout() {
+                "timeout"
+            } else if written {
+                "connection_lost"
+            } else {
+                "connection_failed"
+            };
+            Err(NoAnswer { code, written, message: causes(&error) })
         }
+        Err(_) => Err(NoAnswer {
+            code: "timeout",
+            written: written.load(Ordering::Acquire),
+            message: "the provider did not answer in time".to_owned(),
+        }),
     }
 }
 

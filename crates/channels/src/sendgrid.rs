@@ -20,6 +20,7 @@ use tokio::time::Instant;
 use crate::http::{HttpClient, NoAnswer, beginning};
 use crate::{address, text};
 
+mod check;
 mod request;
 
 /// Where SendGrid lives, if no other base is given.

@@ -15,6 +15,7 @@ use carillon_ports::ChannelProvider;
 use secrecy::SecretString;
 use tokio::time::{Instant, timeout_at};
 
+mod check;
 mod config;
 mod connection;
 mod line;

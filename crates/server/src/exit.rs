@@ -134,6 +134,13 @@ impl Problem {
             ("forbidden", _) => "this key may not do that; `carillon api-key create --role …` makes one that may",
             ("idempotency_mismatch", _) => "this key was used with another request; choose a new --key",
             ("rate_limited" | "quota_exceeded" | "overloaded", _) => "try again a little later",
+            ("not_found", _) => match self.text("instance").split('/').nth(3)? {
+                "notifications" => "`carillon notification list` shows the latest",
+                "dead-letters" => "`carillon dead-letter list` shows all",
+                "templates" => "`carillon template list` shows all",
+                "tenants" => "`carillon tenant list` shows all; `carillon api-key list` its keys",
+                _ => return None,
+            },
             (_, "/template" | "/templateId") => "`carillon template list` shows all",
             (_, pointer) if pointer.starts_with("/variables") => "give it with --var name=value or --json-vars",
             _ => return None,

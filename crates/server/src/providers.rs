@@ -14,6 +14,35 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// Connections to one mail server that are kept for the next message.
 const SMTP_CONNECTIONS: usize = 32;
 
+/// Who sends e-mail for the platform, with all it needs.
+pub(crate) enum MailProvider {
+    /// A mail server.
+    Smtp(SmtpConfig),
+    /// SendGrid.
+    SendGrid(SendGridConfig),
+}
+
+/// What the configuration says; `None`: the sandbox.
+pub(crate) fn mail(config: &Config, clock: &Arc<dyn Clock>) -> Option<MailProvider> {
+    let clock = Arc::clone(clock);
+    match &config.mail {
+        Mail::Sandbox => None,
+        Mail::Smtp { url, ca_file } => Some(MailProvider::Smtp(SmtpConfig {
+            url: url.clone(),
+            ca_file: ca_file.clone(),
+            from: config.mail_from.clone(),
+            connections: SMTP_CONNECTIONS,
+            clock,
+        })),
+        Mail::SendGrid { api_key, base_url } => Some(MailProvider::SendGrid(SendGridConfig {
+            api_key: api_key.clone(),
+            base_url: Some(base_url.clone()),
+            from: config.mail_from.clone(),
+            clock,
+        })),
+    }
+}
+
 /// The accounts; connects to nothing.
 pub(crate) fn accounts(config: &Config, clock: &Arc<dyn Clock>) -> Result<PlatformAccounts, Failure> {
     let mut platform = PlatformConfig {
@@ -22,25 +51,10 @@ pub(crate) fn accounts(config: &Config, clock: &Arc<dyn Clock>) -> Result<Platfo
         timeout: Some(TIMEOUT),
         ..PlatformConfig::default()
     };
-    match &config.mail {
-        Mail::Sandbox => {}
-        Mail::Smtp { url, ca_file } => {
-            platform.smtp = Some(SmtpConfig {
-                url: url.clone(),
-                ca_file: ca_file.clone(),
-                from: config.mail_from.clone(),
-                connections: SMTP_CONNECTIONS,
-                clock: Arc::clone(clock),
-            });
-        }
-        Mail::SendGrid { api_key, base_url } => {
-            platform.sendgrid = Some(SendGridConfig {
-                api_key: api_key.clone(),
-                base_url: Some(base_url.clone()),
-                from: config.mail_from.clone(),
-                clock: Arc::clone(clock),
-            });
-        }
+    match mail(config, clock) {
+        None => {}
+        Some(MailProvider::Smtp(smtp)) => platform.smtp = Some(smtp),
+        Some(MailProvider::SendGrid(sendgrid)) => platform.sendgrid = Some(sendgrid),
     }
     PlatformAccounts::new(platform).map_err(|error| Failure::Config(error.detail))
 }

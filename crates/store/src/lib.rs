@@ -13,4 +13,4 @@ mod repo;
 mod row;
 mod sqlite;
 
-pub use open::{Guard, OpenError, Opened, Options, Target, migrate, open};
+pub use open::{Guard, Inspection, OpenError, Opened, Options, ServerFacts, Target, inspect, migrate, open};

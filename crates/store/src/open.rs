@@ -2,6 +2,7 @@
 
 mod embedded;
 mod error;
+mod inspect;
 mod remote;
 
 use std::fs::File;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 use carillon_ports::Store;
 
 pub use error::OpenError;
+pub use inspect::{Inspection, ServerFacts, inspect};
 
 /// Which database to open, and how.
 #[derive(Debug, Clone)]

@@ -60,6 +60,9 @@ impl Answer {
     }
 }
 
+/// What SendGrid says to a key that it does not know.
+const UNKNOWN_KEY: &str = r#"{"errors":[{"message":"The provided authorization grant is invalid, expired, or revoked","field":null,"help":null}]}"#;
+
 type Script = Box<dyn Fn(&Call) -> Answer + Send + Sync>;
 type Body = UnsyncBoxBody<Bytes, Infallible>;
 
@@ -163,6 +166,11 @@ async fn answer(
     shared: Arc<Shared>,
     reset: Arc<AtomicBool>,
 ) -> Result<Response<Body>, io::Error> {
+    if request.method() == Method::GET && request.uri().path() == "/v3/scopes" {
+        let known = request.headers().get("authorization").is_some_and(|key| *key == shared.key);
+        let (status, body) = if known { (200, r#"{"scopes":["mail.send"]}"#) } else { (401, UNKNOWN_KEY) };
+        return Ok(response(status, full(body)));
+    }
     let call = match receive(request, &shared).await {
         Ok(call) => call,
         Err((status, message)) => {

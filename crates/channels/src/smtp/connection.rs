@@ -15,6 +15,8 @@ use super::reply::{Reply, Step};
 pub(super) struct Connection {
     line: Line,
     offers: Offers,
+    /// What crosses the network is encrypted.
+    secured: bool,
     /// A transaction was begun and not ended: RSET comes before the next.
     open_transaction: bool,
 }
@@ -59,7 +61,8 @@ impl Connection {
         let tcp = TcpStream::connect((server.host.as_str(), server.port)).await.map_err(|e| Lost::Io(e.to_string()))?;
         // Commands are small and each waits for its reply.
         tcp.set_nodelay(true)?;
-        let mut line = if server.security == Security::Implicit {
+        let mut secured = server.security == Security::Implicit;
+        let mut line = if secured {
             *step = Step::Tls;
             let line = Line::new(server.tls.secure(Box::new(tcp)).await?);
             *step = Step::Connect;
@@ -75,6 +78,7 @@ impl Connection {
                 positive(line.command("STARTTLS").await?)?;
                 line = Line::new(server.tls.secure(line.into_stream()?).await?);
                 *step = Step::Connect;
+                secured = true;
                 offers = hello(&mut line, server).await?;
             } else if server.security == Security::Required {
                 let words = "the server does not offer STARTTLS, which is required".to_owned();
@@ -85,7 +89,7 @@ impl Connection {
             *step = Step::Auth;
             authenticate(&mut line, &offers, login).await?;
         }
-        Ok(Self { line, offers, open_transaction: false })
+        Ok(Self { line, offers, secured, open_transaction: false })
     }
 
     /// One mail transaction: the server's last reply, if it has taken the message.
@@ -133,6 +137,11 @@ impl Connection {
         let reply = positive(self.line.reply().await?)?;
         self.open_transaction = false;
         Ok(reply)
+    }
+
+    /// Whether what crosses the network is encrypted.
+    pub(super) fn is_secured(&self) -> bool {
+        self.secured
     }
 
     /// Whether the server has closed it.

@@ -100,7 +100,7 @@ impl Output {
         let colour = match word {
             "sent" | "delivered" | "read" | "ok" | "published" => "32",
             "failed" | "dead_lettered" | "bad" => "31",
-            "unknown" | "cancelled" | "skipped" | "retry_scheduled" | "attempt_failed" | "degraded" => "33",
+            "warn" | "unknown" | "cancelled" | "skipped" | "retry_scheduled" | "attempt_failed" | "degraded" => "33",
             _ => return padded,
         };
         self.paint(colour, &padded)

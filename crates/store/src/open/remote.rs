@@ -16,7 +16,7 @@ use crate::postgres::Postgres;
 use crate::repo::{Db, Repo};
 
 /// A database that is away is a 503 within a second.
-const ACQUIRE: Duration = Duration::from_millis(900);
+const ACQUIRE: Duration = Duration::from_millis(800);
 
 /// How long a start may wait for the first connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -48,6 +48,7 @@ pub(super) async fn open(url: &str, max_connections: u32) -> Result<Opened, Open
     let store = Store {
         work: work.clone(),
         notifications: work.clone(),
+        events: work.clone(),
         templates: repo.clone(),
         tenants: repo,
         sandbox: work,
@@ -83,14 +84,14 @@ fn pool(connections: u32, settings: &'static str) -> PgPoolOptions {
 }
 
 /// A server that may be used.
-struct Server {
-    options: PgConnectOptions,
-    description: String,
+pub(super) struct Server {
+    pub(super) options: PgConnectOptions,
+    pub(super) description: String,
 }
 
 impl Server {
     /// Connects once and checks what the server promises.
-    async fn find(url: &str) -> Result<Self, OpenError> {
+    pub(super) async fn find(url: &str) -> Result<Self, OpenError> {
         let options = PgConnectOptions::from_str(url)
             .map_err(|error| OpenError::Url { reason: error.to_string() })?
             .application_name("carillon")
