@@ -5,6 +5,7 @@
 //! us. May use `app` and `auth`; reads through services only, as any other door.
 
 mod html;
+mod mail;
 mod page;
 mod phone;
 mod query;
@@ -23,6 +24,8 @@ use carillon_auth::Authenticator;
 use carillon_domain::{Clock, Error, ErrorCode, Ref};
 use http::{HeaderMap, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Limited};
+
+use crate::page::Page;
 
 /// The longest form that is read, in bytes.
 const FORM: usize = 8 << 10;
@@ -96,9 +99,9 @@ async fn logout(headers: HeaderMap) -> Response {
     session::close()
 }
 
-fn answer(body: Result<String, Error>, headers: &HeaderMap) -> Response {
-    match body {
-        Ok(body) => page::html(StatusCode::OK, &body),
+fn answer(page: Result<Page, Error>, headers: &HeaderMap) -> Response {
+    match page {
+        Ok(page) => page::html(StatusCode::OK, &page),
         Err(error) => refused(&error, headers),
     }
 }

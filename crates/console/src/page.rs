@@ -13,12 +13,21 @@ const POLICY: &str = "default-src 'none'; style-src 'self' 'unsafe-inline'; img-
 
 const STYLE: &str = include_str!("style.css");
 
+/// What is shown.
+pub(crate) struct Page {
+    /// As text: it is escaped here.
+    pub(crate) title: String,
+    /// As HTML.
+    pub(crate) body: String,
+}
+
 /// A whole page.
-pub(crate) fn html(status: StatusCode, body: &str) -> Response {
+pub(crate) fn html(status: StatusCode, page: &Page) -> Response {
+    let (title, body) = (Escaped(&page.title), &page.body);
     let page = format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>Sandbox · Carillon</title>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title} · Carillon</title>\n\
          <link rel=\"stylesheet\" href=\"/sandbox/style.css\">\n</head>\n<body>\n{body}\n</body>\n</html>\n"
     );
     let mut response = Response::new(Body::from(page));
@@ -38,8 +47,9 @@ pub(crate) fn html(status: StatusCode, body: &str) -> Response {
 /// A page that says what went wrong.
 pub(crate) fn error(status: StatusCode, sentence: &str) -> Response {
     let title = status.canonical_reason().unwrap_or("Error");
-    let sentence = Escaped(sentence);
-    html(status, &format!("<main><h1>{title}</h1><p>{sentence}</p><p><a href=\"/sandbox\">To the inbox</a></p></main>"))
+    let said = Escaped(sentence);
+    let body = format!("<main><h1>{title}</h1><p>{said}</p><p><a href=\"/sandbox\">To the inbox</a></p></main>");
+    html(status, &Page { title: title.to_owned(), body })
 }
 
 /// The style sheet.

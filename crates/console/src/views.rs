@@ -5,31 +5,39 @@ use std::fmt::Write as _;
 use carillon_app::Listed;
 use carillon_app::view::{SandboxFilter, SandboxMessage};
 use carillon_domain::Channel;
-use carillon_domain::content::{Content, Email};
+use carillon_domain::content::Content;
 
 use crate::html::Escaped;
-use crate::phone;
+use crate::page::Page;
+use crate::{mail, phone};
 
 /// Asks for a key.
-pub(crate) fn login(tried: bool) -> String {
+pub(crate) fn login(tried: bool) -> Page {
     let said = if tried { "<p class=\"bad\" role=\"alert\">This key is not valid.</p>" } else { "" };
-    format!(
-        "<main class=\"login\"><h1>Sandbox</h1><p>See captured messages as a person would.</p>{said}\
-         <form method=\"post\" action=\"/sandbox/login\"><label>API key \
-         <input name=\"key\" type=\"password\" required autocomplete=\"off\" placeholder=\"ck_live_…\"></label>\
-         <button>Open</button></form></main>"
-    )
+    let body = format!(
+        "<main class=\"login\"><h1>Sandbox</h1><p>Captured messages, as the person would see them.</p>{said}\
+         <form method=\"post\" action=\"/sandbox/login\"><label for=\"key\">API key</label>\
+         <input id=\"key\" name=\"key\" type=\"password\" required autofocus autocomplete=\"off\" spellcheck=\"false\" \
+         aria-describedby=\"where\" placeholder=\"ck_live_…\"><button>Open</button></form>\
+         <p id=\"where\" class=\"meta\">The first start printed one. <code>carillon api-key create NAME</code> makes \
+         another.</p></main>"
+    );
+    Page { title: "Sandbox".to_owned(), body }
 }
 
 /// The list.
-pub(crate) fn inbox(listed: &Listed<SandboxMessage>, filter: &SandboxFilter) -> String {
+pub(crate) fn inbox(listed: &Listed<SandboxMessage>, filter: &SandboxFilter) -> Page {
     let mut body = head();
-    body.push_str("<main>");
+    body.push_str("<main><h1>Inbox</h1>");
     filters(&mut body, filter);
     if listed.data.is_empty() {
-        body.push_str(
-            "<p class=\"empty\">Nothing here yet. What is sent with a test key, or without a provider, ends here.</p>",
-        );
+        let filtered = filter.channel.is_some() || filter.recipient.is_some();
+        body.push_str(if filtered {
+            "<p class=\"empty\">Nothing matches. <a href=\"/sandbox\">Show all</a></p>"
+        } else {
+            "<p class=\"empty\">Nothing here yet. What is sent with a test key, or without a provider, lands here:</p>\
+             <pre>carillon send email you@example.com --subject Hello --text 'It works.'</pre>"
+        });
     }
     body.push_str("<ul class=\"inbox\">");
     for message in &listed.data {
@@ -46,70 +54,42 @@ pub(crate) fn inbox(listed: &Listed<SandboxMessage>, filter: &SandboxFilter) -> 
     }
     body.push_str("</ul>");
     if let Some(next) = &listed.next {
-        let _ = write!(body, "<p><a href=\"/sandbox?cursor={next}{}\">Older</a></p>", kept(filter));
+        let _ = write!(body, "<p><a rel=\"next\" href=\"/sandbox?cursor={next}{}\">Older</a></p>", kept(filter));
     }
     body.push_str("</main>");
-    body
+    Page { title: "Inbox".to_owned(), body }
 }
 
 /// One message.
-pub(crate) fn message(message: &SandboxMessage) -> String {
+pub(crate) fn message(message: &SandboxMessage) -> Page {
     let mut body = head();
     let _ = write!(
         body,
-        "<main><p><a href=\"/sandbox\">← Inbox</a></p><p class=\"meta\"><span class=\"tag\">{}</span> to <b>{}</b> {} \
-         <span class=\"uuid\">{}</span></p>",
+        "<main><p><a href=\"/sandbox\">← Inbox</a></p><p class=\"meta\"><span class=\"tag\">{}</span> to <b>{}</b> {}</p>",
         message.channel,
         Escaped(&message.to),
         time(message),
-        message.notification_uuid
     );
     match &message.content {
-        Content::Email(email) => mail(&mut body, email, &message.to),
+        Content::Email(email) => mail::show(&mut body, email, &message.to),
         other => phone::show(&mut body, other),
     }
-    body.push_str("</main>");
-    body
-}
-
-/// The e-mail, its HTML in a frame that may do nothing.
-fn mail(body: &mut String, email: &Email, to: &str) {
     let _ = write!(
         body,
-        "<article class=\"mail\"><h1>{}</h1><dl><dt>To</dt><dd>{}</dd>",
-        Escaped(&email.subject),
-        Escaped(to)
+        "<p class=\"meta\">Its timeline: <code>carillon notification get {}</code></p></main>",
+        message.notification_uuid
     );
-    if let Some(reply_to) = &email.reply_to {
-        let _ = write!(body, "<dt>Reply to</dt><dd>{}</dd>", Escaped(reply_to));
-    }
-    body.push_str("</dl>");
-    if let Some(html) = &email.html {
-        let _ = write!(
-            body,
-            "<details open><summary>HTML</summary><iframe sandbox title=\"The message\" srcdoc=\"{}\"></iframe></details>",
-            Escaped(html)
-        );
-    }
-    if let Some(text) = &email.text {
-        let open = if email.html.is_none() { " open" } else { "" };
-        let _ = write!(body, "<details{open}><summary>Text</summary><pre>{}</pre></details>", Escaped(text));
-    }
-    for file in &email.attachments {
-        let (name, kind) = (Escaped(&file.filename), Escaped(&file.content_type));
-        let _ = write!(body, "<p class=\"file\">{name} <small>{kind}</small></p>");
-    }
-    body.push_str("</article>");
+    Page { title: summary(&message.content), body }
 }
 
 fn head() -> String {
-    "<header><a href=\"/sandbox\">Carillon sandbox</a><form method=\"post\" action=\"/sandbox/logout\">\
-     <button>Log out</button></form></header>"
+    "<header><a href=\"/sandbox\">Carillon sandbox</a><a class=\"docs\" href=\"/api\">API</a>\
+     <form method=\"post\" action=\"/sandbox/logout\"><button>Log out</button></form></header>"
         .to_owned()
 }
 
 fn filters(body: &mut String, filter: &SandboxFilter) {
-    body.push_str("<form class=\"filter\"><label>Channel <select name=\"channel\"><option value=\"\">all</option>");
+    body.push_str("<form class=\"filter\" role=\"search\"><label>Channel <select name=\"channel\"><option value=\"\">all</option>");
     for channel in Channel::ALL {
         let selected = if filter.channel == Some(channel) { " selected" } else { "" };
         let _ = write!(body, "<option{selected}>{channel}</option>");
@@ -136,7 +116,8 @@ fn kept(filter: &SandboxFilter) -> String {
 }
 
 fn time(message: &SandboxMessage) -> String {
-    format!("<time>{}</time>", message.at.format("%Y-%m-%d %H:%M:%S UTC"))
+    let exact = message.at.format("%Y-%m-%dT%H:%M:%SZ");
+    format!("<time datetime=\"{exact}\">{}</time>", message.at.format("%Y-%m-%d %H:%M:%S UTC"))
 }
 
 /// The line by which a person knows the message.

@@ -3,6 +3,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::json::nearest;
 use crate::{Error, FieldError};
 
 /// A way to reach a person.
@@ -64,11 +65,15 @@ impl FromStr for Channel {
             "push" | "fcm" => Ok(Self::Push),
             "whatsapp" => Ok(Self::Whatsapp),
             "in_app" | "inapp" | "in-app" | "database" => Ok(Self::InApp),
-            _ => Err(Error::invalid(FieldError::new(
-                "/channel",
-                "unknown_channel",
-                format!("\"{word}\" is not a channel: email, sms, push, whatsapp or in_app"),
-            ))),
+            _ => {
+                let near = nearest(word, Self::ALL.map(Self::as_str));
+                let hint = near.map_or_else(String::new, |near| format!(" (did you mean \"{near}\"?)"));
+                Err(Error::invalid(FieldError::new(
+                    "/channel",
+                    "unknown_channel",
+                    format!("\"{word}\" is not a channel{hint}: email, sms, push, whatsapp or in_app"),
+                )))
+            }
         }
     }
 }

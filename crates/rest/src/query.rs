@@ -2,7 +2,7 @@
 
 use axum::extract::FromRequestParts;
 use carillon_app::PageRequest;
-use carillon_domain::{Channel, Error, FieldError, Timestamp, json};
+use carillon_domain::{Channel, Error, FieldError, Status, Timestamp, json};
 use chrono::{DateTime, Utc};
 use http::request::Parts;
 
@@ -89,6 +89,16 @@ impl Query {
     /// A channel, by any of its names.
     pub(crate) fn channel(&self) -> Result<Option<Channel>, Error> {
         self.text("channel").map(str::parse).transpose()
+    }
+
+    /// A status, by its name.
+    pub(crate) fn status(&self) -> Result<Option<Status>, Error> {
+        let Some(word) = self.text("status") else { return Ok(None) };
+        Status::parse(word).map(Some).ok_or_else(|| {
+            let near = json::nearest(word, Status::ALL.iter().map(|status| status.as_str()));
+            let hint = near.map_or_else(String::new, |near| format!("; did you mean \"{near}\"?"));
+            finding("status", "invalid_value", format!("\"{word}\" is not a status{hint}"))
+        })
     }
 
     /// `limit` and `cursor`.

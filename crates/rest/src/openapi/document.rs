@@ -21,6 +21,7 @@ pub(crate) fn document(operations: &[Operation], server: Option<&str>) -> String
             "description": "Sends notifications by e-mail, SMS, push, WhatsApp and in-app. What is answered with 202 is never lost.",
             "license": { "name": "Apache-2.0", "identifier": "Apache-2.0" },
         },
+        "tags": tags(operations),
         "paths": paths,
         "components": {
             "schemas": components::schemas(),
@@ -37,6 +38,17 @@ pub(crate) fn document(operations: &[Operation], server: Option<&str>) -> String
     let mut text = serde_json::to_string_pretty(&document).unwrap_or_default();
     text.push('\n');
     text
+}
+
+/// In the order in which the routes are mounted: what a reader wants first comes first.
+fn tags(operations: &[Operation]) -> Vec<Value> {
+    let mut names: Vec<&str> = Vec::new();
+    for operation in operations {
+        if !names.contains(&operation.tag()) {
+            names.push(operation.tag());
+        }
+    }
+    names.into_iter().map(|name| json!({ "name": name })).collect()
 }
 
 fn describe(operation: &Operation) -> Value {

@@ -1,7 +1,7 @@
 use axum::extract::{Path, State};
 use carillon_app::SendNotification;
 use carillon_app::view::NotificationFilter;
-use carillon_domain::{Action, Error, ErrorCode, FieldError, Ref, Status, TemplateId};
+use carillon_domain::{Action, Error, ErrorCode, FieldError, Ref, TemplateId};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
@@ -137,7 +137,7 @@ async fn list(State(state): State<Shared>, Caller(ctx): Caller, raw: Raw) -> Ans
         Some(name) => Some(state.app.templates.template_get(&ctx, &name).await?.id),
     };
     let filter = NotificationFilter {
-        status: query.parsed("status", "a status", Status::parse)?,
+        status: query.status()?,
         channel: query.channel()?,
         template,
         recipient: query.text("recipient").map(str::to_owned),
