@@ -18,6 +18,7 @@ pub mod port;
 pub mod postgres;
 pub mod process;
 pub mod rows;
+pub mod scene;
 pub mod sendgrid;
 pub mod smtp;
 pub mod strict_smtp;

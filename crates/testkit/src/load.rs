@@ -239,7 +239,7 @@ async fn request(shared: &Shared, number: usize, items: &[Item], batch: bool) {
     let mut doubtful = false;
     for turn in number / shared.load.tenants.len().. {
         let client = &processes[turn % processes.len()];
-        let asked = tokio::time::timeout(ANSWER_WITHIN, client.ask(path, &body, key.as_deref())).await;
+        let asked = tokio::time::timeout(ANSWER_WITHIN, client.attempt(path, &body, key.as_deref())).await;
         match asked.unwrap_or_else(|_| Err(NoAnswer::Cut("no answer in time".to_owned()))) {
             Ok((202, answer)) => return accept(shared, items, &answer, batch).await,
             Ok((status, answer)) => {

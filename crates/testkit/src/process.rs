@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,7 @@ use serde_json::Value;
 /// How to start one.
 #[derive(Debug, Clone)]
 pub struct Launch {
+    under: Vec<String>,
     binary: PathBuf,
     env: BTreeMap<String, String>,
     port: u16,
@@ -26,13 +27,20 @@ impl Launch {
             ("CARILLON_LEASE_SECONDS".to_owned(), "10".to_owned()),
             ("CARILLON_LOG".to_owned(), "warn".to_owned()),
         ];
-        Self { binary: binary.as_ref().to_owned(), env: env.into(), port }
+        Self { under: Vec::new(), binary: binary.as_ref().to_owned(), env: env.into(), port }
     }
 
     /// Sets a variable of its environment.
     #[must_use]
     pub fn env(mut self, name: &str, value: impl Into<String>) -> Self {
         self.env.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Starts it through another program, such as `nsenter`, that becomes it by exec.
+    #[must_use]
+    pub fn under(mut self, words: Vec<String>) -> Self {
+        self.under.extend(words);
         self
     }
 
@@ -97,8 +105,9 @@ impl Launch {
     }
 
     fn command(&self, subcommand: &str) -> Command {
-        let mut command = Command::new(&self.binary);
-        command.arg(subcommand).env_clear().envs(&self.env);
+        let mut words = self.under.iter().map(std::ffi::OsStr::new).chain([self.binary.as_os_str()]);
+        let mut command = Command::new(words.next().unwrap_or_default());
+        command.args(words).arg(subcommand).env_clear().envs(&self.env);
         for kept in ["PATH", "HOME"] {
             if let Some(value) = std::env::var_os(kept) {
                 command.env(kept, value);
@@ -150,17 +159,39 @@ impl Carillon {
         assert!(kill.expect("kill runs").success(), "the process is gone");
     }
 
+    /// Its process number.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Its exit code if it ends within `patience`.
     pub fn wait(&mut self, patience: Duration) -> Option<i32> {
+        self.ended(patience).and_then(|status| status.code())
+    }
+
+    /// How it ended, if it does within `patience`.
+    pub fn ended(&mut self, patience: Duration) -> Option<ExitStatus> {
         let until = Instant::now() + patience;
         loop {
             if let Some(status) = self.child.try_wait().expect("a child can be asked") {
-                return status.code();
+                return Some(status);
             }
             if Instant::now() > until {
                 return None;
             }
             std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// How it ended, if it ends within `patience`. Others go on meanwhile.
+    pub async fn until_end(&mut self, patience: Duration) -> Option<ExitStatus> {
+        let until = Instant::now() + patience;
+        loop {
+            let ended = self.child.try_wait().expect("a child can be asked");
+            if ended.is_some() || Instant::now() > until {
+                return ended;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 }
@@ -175,9 +206,9 @@ impl Drop for Carillon {
 /// A client of one running Carillon.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
-    base: String,
-    key: String,
+    pub(crate) http: reqwest::Client,
+    pub(crate) base: String,
+    pub(crate) key: String,
 }
 
 impl Client {
@@ -211,7 +242,7 @@ impl Client {
     ///
     /// # Errors
     /// If no whole answer came.
-    pub async fn ask(&self, path: &str, body: &Value, key: Option<&str>) -> Result<(u16, Value), NoAnswer> {
+    pub async fn attempt(&self, path: &str, body: &Value, key: Option<&str>) -> Result<(u16, Value), NoAnswer> {
         self.whole(self.posting(path, body, key)).await
     }
 
