@@ -12,6 +12,7 @@ import email
 import email.policy
 import hmac
 import json
+import logging
 import os
 import re
 import signal
@@ -288,4 +289,5 @@ async def main(options):
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")  # aiosmtpd warns of a login without TLS, which is what some tests want
+    logging.getLogger("mail.log").setLevel(logging.ERROR)  # and at every login of a property of its own
     asyncio.run(main(arguments()))
