@@ -1,5 +1,6 @@
-//! The pages do not rot: every `sh` block of `docs/` is run as written, in a shell of its page, against a Carillon of its
-//! own, and gives what the `json` or `text` block below it says. `…` stands for anything.
+//! The pages do not rot: every `sh` block of `docs/` and of the README is run as written, in a shell of its page, against a
+//! Carillon of its own, and gives what the `json` or `text` block below it says. `…` stands for anything. A `bash` block is
+//! for people alone.
 #![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test ends where it is surprised")]
 
 use std::collections::BTreeSet;
@@ -25,7 +26,9 @@ macro_rules! pages {
         #[test]
         fn every_page_with_commands_is_run() {
             let run = BTreeSet::from([$($page.to_owned()),+]);
-            assert_eq!(pages_with_commands(), run);
+            let mut pages = pages_with_commands();
+            pages.insert("../README.md".to_owned());
+            assert_eq!(pages, run);
         }
     };
 }
@@ -38,6 +41,7 @@ pages! {
     idempotency: "idempotency.md",
     logs: "logs.md",
     ordering: "ordering.md",
+    readme: "../README.md",
     sandbox: "providers/sandbox.md",
     scheduling: "scheduling.md",
     tenants: "tenants.md",
@@ -83,6 +87,7 @@ fn run(page: &str) {
         loop {
             house.write_log();
             let (said, code) = shell.run(&block.text.replace("http://localhost:3000", &house.carillon.url("")));
+            let said = said.replace(&house.carillon.url(""), "http://localhost:3000");
             let right = code == 0 && expected.is_none_or(|expected| fits(expected, &said));
             // Only reading may be done again.
             if right || !block.text.starts_with("grep") || Instant::now() > until {
@@ -114,12 +119,16 @@ impl House {
     fn shell(&self) -> Shell {
         let place = Path::new(BINARY).parent().unwrap();
         let path = format!("{}:{}", place.display(), std::env::var("PATH").unwrap());
+        // The examples that the README names.
+        let examples = self.folder.path().join("examples");
+        std::os::unix::fs::symlink(docs().join("../examples"), examples).unwrap();
         let mut child = Command::new("sh")
             .current_dir(self.folder.path())
             .env_clear()
             .env("PATH", path)
             .env("PORT", self.port.to_string())
             .env("CARILLON_DATA_DIR", self.folder.path().join("data"))
+            .env("CARILLON_URL", self.carillon.url(""))
             .env("CARILLON_API_KEY", self.carillon.key())
             .env("LOG_FILE", self.log())
             .stdin(Stdio::piped())
