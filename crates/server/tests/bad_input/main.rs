@@ -49,6 +49,27 @@ async fn a_refused_request_does_not_use_up_its_key(house: &House) {
     }
 }
 
+/// What a parser or PostgreSQL cannot hold is its item's own trouble.
+async fn a_poisoned_item_is_refused_beside_good_ones(house: &House) {
+    let (_carillon, root) = house.open();
+    let poisons = [r#""\u0000""#, r#""\ud800""#, "1e400000", r#"{"\u0000":1}"#, r#"["a",{"b":"\udfff"}]"#];
+    for poison in poisons {
+        let good = content::email("ada@example.com").to_string();
+        let bad = good.replacen('{', &format!(r#"{{"variables":{{"v":{poison}}},"#), 1);
+        let batch = |atomic: bool| format!(r#"{{"notifications":[{good},{bad},{good}],"atomic":{atomic}}}"#);
+        let json = [("content-type", "application/json")];
+        let answer = root.ask("POST", case::BATCH, &json, batch(false)).await;
+        assert_eq!((answer.status, &answer.body["accepted"]), (202, &2.into()), "{poison}: {}", answer.body);
+        let refused = &answer.body["results"][1]["error"];
+        assert_eq!((&refused["code"], &refused["status"]), (&"validation_failed".into(), &422.into()), "{poison}");
+        let pointer = refused["errors"][0]["pointer"].as_str().unwrap();
+        assert!(pointer.starts_with("/notifications/1"), "{poison}: {pointer}");
+        assert_eq!(root.ask("POST", case::BATCH, &json, batch(true)).await.status, 422, "{poison}");
+    }
+    let (_, list) = root.get("/api/v1/notifications").await;
+    assert_eq!(list["data"].as_array().unwrap().len(), 2 * poisons.len());
+}
+
 async fn all_are_refused(house: &House, cases: impl Fn(&World) -> Vec<Case>) {
     let (_carillon, root) = house.open();
     let world = World::make(&root).await;
@@ -67,4 +88,5 @@ on_both_databases!(
     lists_cursors_methods_and_keys_that_were_used,
     templates_tenants_and_api_keys,
     a_refused_request_does_not_use_up_its_key,
+    a_poisoned_item_is_refused_beside_good_ones,
 );
