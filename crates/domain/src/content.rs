@@ -155,24 +155,86 @@ impl Content {
         }
     }
 
-    /// Bytes of text that this holds, roughly: what a memory bound counts.
+    /// Bytes that this holds on the heap, roughly: what a memory bound counts.
     pub fn weight(&self) -> usize {
         let some = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let data = |data: &Option<Map<String, Value>>| data.as_ref().map_or(0, weight_of_map);
         match self {
             Self::Email(m) => {
                 m.subject.len()
                     + some(&m.text)
                     + some(&m.html)
-                    + m.attachments.iter().map(|a| a.content_base64.len() + a.filename.len()).sum::<usize>()
+                    + some(&m.reply_to)
+                    + m.attachments.iter().map(Attachment::weight).sum::<usize>()
             }
             Self::Sms(m) => m.text.len(),
-            Self::Push(m) => m.title.len() + m.body.len() + some(&m.image) + some(&m.link),
-            Self::Whatsapp(m) => some(&m.text) + m.parameters.iter().map(String::len).sum::<usize>(),
-            Self::InApp(m) => m.title.len() + m.body.len() + some(&m.link),
+            Self::Push(m) => m.title.len() + m.body.len() + some(&m.image) + some(&m.link) + data(&m.data),
+            Self::Whatsapp(m) => {
+                let parameters = m.parameters.iter().map(|text| size_of::<String>() + text.len()).sum::<usize>();
+                some(&m.text) + some(&m.template_name) + some(&m.language) + parameters
+            }
+            Self::InApp(m) => m.title.len() + m.body.len() + some(&m.link) + data(&m.data),
         }
+    }
+}
+
+impl Attachment {
+    fn weight(&self) -> usize {
+        size_of::<Self>() + self.filename.len() + self.content_type.len() + self.content_base64.len()
+    }
+}
+
+fn weight_of_map(map: &Map<String, Value>) -> usize {
+    map.iter().map(|(key, value)| size_of::<(String, Value)>() + key.len() + weight_of(value)).sum()
+}
+
+/// What a value holds beside itself.
+fn weight_of(value: &Value) -> usize {
+    match value {
+        Value::String(text) => text.len(),
+        Value::Array(values) => values.iter().map(|value| size_of::<Value>() + weight_of(value)).sum(),
+        Value::Object(map) => weight_of_map(map),
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     }
 }
 
 fn missing(at: &str, message: &str) -> Error {
     Error::invalid(FieldError::new(at, "missing_content", message))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    /// A field that is not counted is a way around the memory bound.
+    #[test]
+    fn every_field_weighs_at_least_its_bytes() {
+        let long = "z".repeat(10_000);
+        let attachment = json!({ "filename": long, "contentType": long, "contentBase64": long });
+        let data = json!({ &long: [long, { "deep": long }, 1, null] });
+        let wholes = [
+            (
+                Channel::Email,
+                json!({ "subject": long, "text": long, "html": long, "replyTo": long, "attachments": [attachment] }),
+            ),
+            (Channel::Sms, json!({ "text": long })),
+            (Channel::Push, json!({ "title": long, "body": long, "image": long, "link": long, "data": data })),
+            (Channel::Whatsapp, json!({ "templateName": long, "language": long, "parameters": [long, long] })),
+            (Channel::InApp, json!({ "title": long, "body": long, "link": long, "data": data })),
+        ];
+        for (channel, whole) in wholes {
+            let texts = whole.to_string().matches('z').count();
+            let weight = Content::parse(channel, whole, "").unwrap().weight();
+            assert!((texts..texts + 1_000).contains(&weight), "{channel}: {weight} for {texts}");
+        }
+    }
+
+    #[test]
+    fn a_thousand_small_values_weigh_more_than_their_letters() {
+        let data: Map<String, Value> = (0..1_000).map(|n| (format!("{n:04}"), Value::Null)).collect();
+        let push = Content::Push(Push { data: Some(data), ..Push::default() });
+        assert!(push.weight() > 1_000 * size_of::<Value>());
+    }
 }

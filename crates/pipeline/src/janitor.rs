@@ -17,6 +17,7 @@ const PROMOTE_EVERY: Duration = Duration::from_secs(1);
 const PROMOTE_REST: Duration = Duration::from_millis(10);
 const HEAL_EVERY: Duration = Duration::from_mins(1);
 const MEASURE_EVERY: Duration = Duration::from_secs(10);
+const TURN_EVERY: Duration = Duration::from_mins(1);
 const SWEEP_EVERY: Duration = Duration::from_hours(1);
 /// How long idempotency keys are kept.
 const KEYS_KEPT: TimeDelta = TimeDelta::hours(72);
@@ -56,8 +57,12 @@ pub(crate) async fn rescue(shared: Arc<Shared>) {
         }
         match shared.work.rescue(now).await {
             Ok(found) if found.rows > 0 => {
-                tracing::warn!(rows = found.rows, unknown = found.unknown, "took over what a dead process held");
+                tracing::warn!(rows = found.rows, unknown = found.unknown(), "took over what a dead process held");
                 shared.meters.rescued.increment(found.rows);
+                for ((channel, provider), doubted) in &found.doubted {
+                    let unknown = doubted.resent + doubted.held;
+                    shared.meters.accounts.rescued(channel.as_str(), provider.as_deref(), unknown, doubted.resent);
+                }
                 shared.nudge_all();
             }
             Ok(_) => {}
@@ -117,6 +122,19 @@ pub(crate) async fn heal(shared: Arc<Shared>) {
                 tracing::warn!(%error, "ordering lanes cannot be looked at");
                 shared.meters.store_error("heal_ordering");
             }
+        }
+    }
+}
+
+/// Keeps room for the ids to come. At once, and then each minute: whoever starts after a long rest finds the month turned.
+pub(crate) async fn turn(shared: Arc<Shared>) {
+    loop {
+        if let Err(error) = shared.work.history_turn(shared.clock.now()).await {
+            tracing::warn!(%error, "the months of history cannot be looked after yet");
+            shared.meters.store_error("history_turn");
+        }
+        if !sleep(&shared, jittered(&shared, TURN_EVERY)).await {
+            return;
         }
     }
 }

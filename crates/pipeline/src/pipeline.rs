@@ -124,6 +124,7 @@ impl Pipeline {
         spawn(&shared, &rest, janitor::rescue(Arc::clone(&shared)));
         spawn(&shared, &rest, janitor::promote(Arc::clone(&shared)));
         spawn(&shared, &rest, janitor::heal(Arc::clone(&shared)));
+        spawn(&shared, &rest, janitor::turn(Arc::clone(&shared)));
         spawn(&shared, &rest, janitor::sweep(Arc::clone(&shared)));
         spawn(&shared, &rest, janitor::measure(Arc::clone(&shared)));
         let doors = Doors { open: Mutex::new(Some((small, large))) };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use carillon_domain::message::Message;
 use carillon_domain::notification::Notification;
-use carillon_domain::{NotificationId, TenantId, Timestamp};
+use carillon_domain::{NotificationId, Recipient, TenantId, Timestamp};
 use carillon_ports::Account;
 use carillon_ports::work::{Finish, Hold, Payload, Tries};
 
@@ -71,5 +71,9 @@ pub(crate) fn weight(notification: &Notification, payload: &Payload, message: Op
         + payload.variables.len()
         + payload.direct.as_ref().map_or(0, String::len)
         + notification.metadata.as_ref().map_or(0, String::len)
-        + message.map_or(0, |message| message.content.weight())
+        + message.map_or(0, |message| message.content.weight() + addresses(&message.recipient))
+}
+
+fn addresses(of: &Recipient) -> usize {
+    [&of.user_id, &of.email, &of.phone, &of.push_token, &of.name].into_iter().flatten().map(String::len).sum()
 }

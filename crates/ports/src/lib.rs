@@ -3,6 +3,7 @@
 
 pub mod accept;
 pub mod delivery;
+pub mod events;
 pub mod notifications;
 pub mod page;
 pub mod provider;
@@ -13,6 +14,7 @@ pub mod work;
 
 pub use accept::{Acceptor, Submission, SubmissionItem};
 pub use delivery::DeliveryHandler;
+pub use events::EventLog;
 pub use notifications::NotificationStore;
 pub use page::{Page, Slice};
 pub use provider::{Account, Accounts, ChannelProvider};
@@ -35,6 +37,8 @@ pub struct Store {
     pub templates: Arc<dyn TemplateStore>,
     /// Tenants and keys.
     pub tenants: Arc<dyn TenantStore>,
+    /// What happened, for those who follow.
+    pub events: Arc<dyn EventLog>,
     /// What the sandbox caught.
     pub sandbox: Arc<dyn SandboxStore>,
 }

@@ -5,6 +5,7 @@
 //! provider account and priority. A row's *hand* is its number in that lane. A row may be sent once its intent is on
 //! disk: it was written with `started`, or its hand is at or below the lane's committed `hi`.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -228,12 +229,29 @@ pub struct Finished {
 }
 
 /// What a rescue found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rescued {
     /// Rows freed.
     pub rows: u64,
-    /// Of them, those that a provider may have.
-    pub unknown: u64,
+    /// Of them, those that a provider may have: by channel, and by the provider of an earlier attempt where there was one.
+    /// Which account the dead process had chosen is not on disk.
+    pub doubted: BTreeMap<(Channel, Option<String>), Doubted>,
+}
+
+impl Rescued {
+    /// Rows that a provider may have.
+    pub fn unknown(&self) -> u64 {
+        self.doubted.values().map(|doubted| doubted.resent + doubted.held).sum()
+    }
+}
+
+/// What became of rows that a provider may have.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Doubted {
+    /// Ready, to be sent once more.
+    pub resent: u64,
+    /// Parked.
+    pub held: u64,
 }
 
 /// What a promotion did.
@@ -264,7 +282,7 @@ pub type Assign<'a> = &'a (dyn Fn(&[Claimable]) -> Vec<Option<Hold>> + Send + Sy
 #[async_trait]
 pub trait WorkStore: Send + Sync + 'static {
     /// Opens this process's epoch with a lease of `lease`. On SQLite, whose data folder nobody else can hold, all
-    /// earlier leases are void: rows are freed as [`rescue`](WorkStore::rescue) frees them.
+    /// earlier leases are void: rows are freed as [`rescue`](WorkStore::rescue) frees them, and the first call of that tells.
     async fn begin(&self, lease: Duration) -> Result<(), Error>;
 
     /// Renews the lease. `false`: fenced, another process has rescued our rows; drop all and leave.
@@ -305,6 +323,10 @@ pub trait WorkStore: Send + Sync + 'static {
 
     /// Readies the head of each ordering lane that has work and no ready or leased row. Returns how many: it must be 0.
     async fn heal_ordering(&self) -> Result<u64, Error>;
+
+    /// Makes room for the ids of months to come, and moves to the next one's when the calendar has turned. Returns whether
+    /// a new month began. A store that keeps its history in one piece has nothing to do.
+    async fn history_turn(&self, now: Timestamp) -> Result<bool, Error>;
 
     /// Deletes idempotency keys older than `before`, in chunks.
     async fn idempotency_sweep(&self, before: Timestamp) -> Result<u64, Error>;

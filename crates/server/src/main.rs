@@ -8,6 +8,7 @@ mod exit;
 mod first_start;
 mod health;
 mod http;
+mod log_reader;
 mod providers;
 mod serve;
 mod signals;

@@ -48,7 +48,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
 
     let house = House::build(&config, &store, accounts, clock, entropy).await?;
     let stop = signals::shutdown()?;
-    let upkeep = upkeep::start(&house.prometheus, &house.meters, &store);
+    let upkeep = upkeep::start(&house.prometheus, &house.meters, &store, Arc::new(SystemClock));
     let served = tokio::spawn(http::serve(listener, house.router, stop.clone()));
 
     let url = config.base_url(port);

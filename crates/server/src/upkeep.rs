@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use carillon_domain::Clock;
 use carillon_ports::Store;
 use carillon_telemetry::{Meters, Prometheus};
 use tokio::task::JoinHandle;
+
+use crate::log_reader::LogReader;
 
 /// Messages that the sandbox keeps for each tenant.
 const SANDBOX_KEEPS: u32 = 10_000;
@@ -14,13 +17,22 @@ const COUNT_EVERY: u64 = 15;
 const TRIM_EVERY: u64 = 60;
 
 /// Starts the chores; abort the handle to end them.
-pub(crate) fn start(prometheus: &Prometheus, meters: &Arc<Meters>, store: &Store) -> JoinHandle<()> {
+pub(crate) fn start(
+    prometheus: &Prometheus,
+    meters: &Arc<Meters>,
+    store: &Store,
+    clock: Arc<dyn Clock>,
+) -> JoinHandle<()> {
     let (prometheus, meters, store) = (prometheus.clone(), Arc::clone(meters), store.clone());
     tokio::spawn(async move {
+        let mut reader = LogReader::new(Arc::clone(&store.events), clock);
         let mut second = tokio::time::interval(Duration::from_secs(1));
         for turn in 0_u64.. {
             second.tick().await;
             prometheus.upkeep();
+            if let Some(lag) = reader.look().await {
+                meters.event_log_lag.set(lag.as_secs_f64());
+            }
             if turn % COUNT_EVERY == 0 {
                 count_queue(&store, &meters).await;
             }

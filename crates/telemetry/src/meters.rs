@@ -58,6 +58,8 @@ pub struct Meters {
     pub template_hits: Counter,
     /// [`names::TEMPLATE_CACHE`] with `miss`.
     pub template_misses: Counter,
+    /// [`names::EVENT_LOG_LAG`].
+    pub event_log_lag: Gauge,
     /// [`names::WAL_BYTES`].
     pub wal_bytes: Gauge,
     queue_rows: Family<(&'static str, &'static str), Gauge>,
@@ -93,6 +95,7 @@ impl Meters {
             ordering_heals: registrar.counter(&names::ORDERING_HEALS, &[]),
             template_hits: template_cache("hit"),
             template_misses: template_cache("miss"),
+            event_log_lag: registrar.gauge(&names::EVENT_LOG_LAG, &[]),
             wal_bytes: registrar.gauge(&names::WAL_BYTES, &[]),
             queue_rows: registrar.gauges(&names::QUEUE_ROWS, |(channel, state)| [channel, state]),
             store_errors: registrar.counters(&names::STORE_ERRORS, |operation| [operation]),

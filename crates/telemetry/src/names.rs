@@ -140,6 +140,8 @@ metrics! {
     TEMPLATE_CACHE = Counter, "carillon_template_cache_total" ["result"];
     /// Store operations that failed because the database was away, full or in conflict.
     STORE_ERRORS = Counter, "carillon_store_errors_total" ["operation"];
+    /// How late a reader of the event log saw what it saw last: from the event to its commit, a group's wait and the database's troubles included.
+    EVENT_LOG_LAG = Gauge, "carillon_event_log_lag_seconds" [];
     /// Size of SQLite's write-ahead log.
     WAL_BYTES = Gauge, "carillon_wal_bytes" [];
 }

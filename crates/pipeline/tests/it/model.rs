@@ -303,6 +303,10 @@ impl WorkStore for FakeStore {
         Ok(0)
     }
 
+    async fn history_turn(&self, _: Timestamp) -> Result<bool, Error> {
+        self.up().map(|()| false)
+    }
+
     async fn idempotency_sweep(&self, _: Timestamp) -> Result<u64, Error> {
         Ok(0)
     }

@@ -5,8 +5,8 @@
 CREATE SEQUENCE epoch_seq;
 CREATE SEQUENCE notification_id_seq INCREMENT 1024 START 1;
 
--- fillfactor 50: a batch updates all rows of a page in one transaction, and they must stay HOT. No index on a column
--- that changes.
+-- fillfactor 40: a batch updates all rows of a page in one transaction, which makes each row longer by half at most, and
+-- they must stay HOT. No index on a column that changes.
 CREATE TABLE notifications (
     id                  bigint      NOT NULL PRIMARY KEY,
     uuid                uuid        NOT NULL,
@@ -46,15 +46,31 @@ CREATE TABLE notification_content (
     direct    text
 ) PARTITION BY RANGE (id);
 
--- Key (xid, id), read below pg_snapshot_xmin: a cursor over it skips nothing that commits late.
+-- Key (xid, id): a cursor is a snapshot, and what it did not see are ranges of this key. `epoch` counts the servers that
+-- the database has lived in; the default is the present one.
 CREATE TABLE events (
-    xid         xid8   NOT NULL DEFAULT pg_current_xact_id(),
-    id          bigint NOT NULL,
-    tenant_id   bigint NOT NULL,
-    transitions text   NOT NULL,
+    xid         xid8     NOT NULL DEFAULT pg_current_xact_id(),
+    id          bigint   NOT NULL,
+    tenant_id   bigint   NOT NULL,
+    epoch       smallint NOT NULL DEFAULT 1,
+    transitions text     NOT NULL,
     PRIMARY KEY (xid, id)
 ) PARTITION BY RANGE (id);
 CREATE INDEX events_notification ON events (id);
+
+-- One row: the epoch of the event log and the server that it belongs to.
+CREATE TABLE cluster (
+    epoch             smallint NOT NULL,
+    system_identifier bigint   NOT NULL
+);
+INSERT INTO cluster SELECT 1, system_identifier FROM pg_control_system();
+
+-- When the sequence of ids entered each month's range: from a time to a range of ids.
+CREATE TABLE history_month (
+    number int         NOT NULL PRIMARY KEY,
+    began  timestamptz NOT NULL
+);
+INSERT INTO history_month VALUES (0, now());
 
 -- state: 0 ready, 1 leased, 2 waiting (due later), 3 parked (dead letter), 4 blocked (ordering)
 CREATE TABLE queue (
@@ -98,8 +114,7 @@ CREATE TABLE lane (
     id          bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     epoch       bigint      NOT NULL,
     batch_no    bigint      NOT NULL DEFAULT 0,
-    lease_until timestamptz NOT NULL,
-    oldest_id   bigint
+    lease_until timestamptz NOT NULL
 ) WITH (fillfactor = 10);
 CREATE INDEX lane_epoch ON lane (epoch);
 

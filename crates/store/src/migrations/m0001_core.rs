@@ -42,7 +42,7 @@ impl MigrationTrait for Core {
 /// The first partitions. History is inserted and hardly ever deleted, so autovacuum must be woken by inserts.
 fn partitions() -> String {
     let tables = [
-        ("notifications", "fillfactor = 50, autovacuum_vacuum_insert_scale_factor = 0.05"),
+        ("notifications", "fillfactor = 40, autovacuum_vacuum_insert_scale_factor = 0.05"),
         ("notification_content", "autovacuum_vacuum_insert_scale_factor = 0.05"),
         ("events", "autovacuum_vacuum_insert_scale_factor = 0.05"),
     ];

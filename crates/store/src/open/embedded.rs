@@ -38,8 +38,14 @@ pub(super) async fn open(folder: &Path) -> Result<Opened, OpenError> {
     let hot = Sqlite::open(&place.file, gate.clone());
     let hot = hot.map_err(|error| OpenError::database(&place.description, Reason(error)))?;
     let repo = Arc::new(Repo::new(Db::sqlite(writer.clone(), reader.clone(), gate)));
-    let store =
-        Store { work: hot.clone(), notifications: hot.clone(), templates: repo.clone(), tenants: repo, sandbox: hot };
+    let store = Store {
+        work: hot.clone(),
+        notifications: hot.clone(),
+        events: hot.clone(),
+        templates: repo.clone(),
+        tenants: repo,
+        sandbox: hot,
+    };
     let guard = Guard { pools: Pools::Sqlite(vec![reader, writer]), lock: Some(place.lock) };
     Ok(Opened { store, fresh, description: place.description, guard })
 }

@@ -12,7 +12,7 @@ use sqlx::{ConnectOptions as _, Connection as _, Executor as _};
 use super::error::{OpenError, migrated};
 use super::{Guard, Opened, Pools};
 use crate::migrations;
-use crate::postgres::Postgres;
+use crate::postgres::{Postgres, cluster};
 use crate::repo::{Db, Repo};
 
 /// A database that is away is a 503 within a second.
@@ -132,7 +132,9 @@ impl Server {
             .connect_with(self.options.clone());
         let pool: PgPool = pool.await.map_err(|error| OpenError::database(&self.description, error))?;
         let result = migrations::up(&DatabaseConnection::from(pool.clone())).await;
+        let settled = if result.is_ok() { cluster::settle(&pool).await } else { Ok(()) };
         pool.close().await;
+        settled.map_err(|error| OpenError::database(&self.description, error))?;
         migrated(&self.description, result)
     }
 }

@@ -115,7 +115,7 @@ impl NotificationStore for Postgres {
         let mut conn = self.general.acquire().await.map_err(from_sqlx)?;
         lookup::find(&mut conn, scope.tenant(), NotificationRef::Id(id)).await?;
         let rows: Vec<(String, String)> = sqlx::query_as(
-            "SELECT e.xid::text, e.transitions FROM events e WHERE e.id = $1 AND e.tenant_id = $2 ORDER BY e.xid",
+            "SELECT e.xid::text, e.transitions FROM events e WHERE e.id = $1 AND e.tenant_id = $2 ORDER BY e.epoch, e.xid",
         )
         .bind(id.0)
         .bind(scope.tenant().0)

@@ -7,6 +7,7 @@ use sqlx::postgres::PgRow;
 use sqlx::{PgConnection, Row as _};
 use uuid::Uuid;
 
+use super::months::{self, within_months};
 use crate::error::from_sqlx;
 use crate::row;
 
@@ -102,6 +103,25 @@ const BY_ID: &str =
     concat!("SELECT ", columns!(), ", ", sending!(), " FROM notifications n WHERE n.id = $1 AND n.tenant_id = $2");
 const BY_UUID: &str =
     concat!("SELECT ", columns!(), ", ", sending!(), " FROM notifications n WHERE n.uuid = $1 AND n.tenant_id = $2");
+pub(super) const BY_UUID_AND_TIME: &str = concat!(
+    "SELECT ",
+    columns!(),
+    ", ",
+    sending!(),
+    " FROM notifications n WHERE n.uuid = $1 AND n.tenant_id = $2 AND ",
+    within_months!()
+);
+
+/// A uuid with a time in it is looked for in that month, and if it is not there, or has none, in all.
+async fn by_uuid(conn: &mut PgConnection, tenant: TenantId, uuid: Uuid) -> Result<Option<PgRow>, sqlx::Error> {
+    if let Some((from, to)) = months::around(uuid) {
+        let query = sqlx::query(BY_UUID_AND_TIME).bind(uuid).bind(tenant.0).bind(from).bind(to);
+        if let Some(found) = query.fetch_optional(&mut *conn).await? {
+            return Ok(Some(found));
+        }
+    }
+    sqlx::query(BY_UUID).bind(uuid).bind(tenant.0).fetch_optional(conn).await
+}
 
 /// The notification's value as it stands.
 ///
@@ -112,14 +132,10 @@ pub(super) async fn find(
     tenant: TenantId,
     name: NotificationRef,
 ) -> Result<Notification, Error> {
-    let (id, uuid): (Option<i64>, Option<Uuid>) = match name {
-        NotificationRef::Id(id) => (Some(id.0), None),
-        NotificationRef::Uuid(uuid) => (None, Some(uuid)),
+    let row = match name {
+        NotificationRef::Id(id) => sqlx::query(BY_ID).bind(id.0).bind(tenant.0).fetch_optional(conn).await,
+        NotificationRef::Uuid(uuid) => by_uuid(conn, tenant, uuid).await,
     };
-    let query = match (id, uuid) {
-        (Some(id), _) => sqlx::query(BY_ID).bind(id),
-        (None, uuid) => sqlx::query(BY_UUID).bind(uuid),
-    };
-    let row = query.bind(tenant.0).fetch_optional(conn).await.map_err(from_sqlx)?;
+    let row = row.map_err(from_sqlx)?;
     notification_now(&row.ok_or_else(|| Error::not_found("notification"))?)
 }

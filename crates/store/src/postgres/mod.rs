@@ -5,12 +5,15 @@
 
 mod accept;
 mod claim;
+pub(crate) mod cluster;
 mod columns;
 mod fault;
 mod finish;
 mod lane;
 mod lists;
+mod log;
 mod lookup;
+mod months;
 mod notifications;
 mod ordering;
 mod outcome;
@@ -200,6 +203,10 @@ impl WorkStore for Postgres {
 
     async fn heal_ordering(&self) -> Result<u64, Error> {
         self.heal_lanes().await
+    }
+
+    async fn history_turn(&self, now: Timestamp) -> Result<bool, Error> {
+        self.turn(now).await
     }
 
     async fn idempotency_sweep(&self, before: Timestamp) -> Result<u64, Error> {

@@ -4,14 +4,14 @@
 use std::time::Duration;
 
 use carillon_domain::notification::event::Transition;
-use carillon_domain::{Error, EventKind, Timestamp};
+use carillon_domain::{Channel, Error, EventKind, Timestamp};
 use carillon_ports::work::Rescued;
 use sqlx::PgConnection;
 use tokio::time::Instant;
 
 use super::{Postgres, ordering};
 use crate::error::from_sqlx;
-use crate::row::json;
+use crate::row::{self, json};
 
 /// Queue rows that one look along the primary key passes.
 const WINDOW: i64 = 50_000;
@@ -25,8 +25,10 @@ struct Freed {
     id: i64,
     tenant_id: i64,
     ordering_key: Option<String>,
-    /// A provider may have it.
-    unknown: bool,
+    /// A provider may have it: by which way, and who was tried before.
+    unknown: Option<(Channel, Option<String>)>,
+    /// It stays with a person, not with the queue.
+    held: bool,
 }
 
 impl Postgres {
@@ -40,23 +42,22 @@ impl Postgres {
         .fetch_all(&self.general)
         .await
         .map_err(from_sqlx)?;
+        let mut buried = Vec::new();
         for epoch in dead {
             if self.bury(epoch).await.map_err(from_sqlx)? {
-                self.free_epoch(epoch, now, &mut total).await?;
-                self.forget_epoch(epoch).await.map_err(from_sqlx)?;
+                buried.push(epoch);
             }
         }
+        self.free_epochs(&buried, now, &mut total).await?;
         let due = self.swept.lock().is_none_or(|at| at.elapsed() >= SWEEP);
         if due {
             *self.swept.lock() = Some(Instant::now());
-            for epoch in self.strays().await.map_err(from_sqlx)? {
-                self.free_epoch(epoch, now, &mut total).await?;
-                self.forget_epoch(epoch).await.map_err(from_sqlx)?;
-            }
+            let strays = self.strays().await.map_err(from_sqlx)?;
+            self.free_epochs(&strays, now, &mut total).await?;
         }
         if total.rows > 0 {
             self.claims.forget();
-            tracing::warn!(rows = total.rows, unknown = total.unknown, "rows of a dead process were freed");
+            tracing::warn!(rows = total.rows, unknown = total.unknown(), "rows of a dead process were freed");
         }
         Ok(total)
     }
@@ -79,11 +80,11 @@ impl Postgres {
         Ok(true)
     }
 
-    async fn forget_epoch(&self, epoch: i64) -> Result<(), sqlx::Error> {
+    async fn forget_epochs(&self, epochs: &[i64]) -> Result<(), sqlx::Error> {
         let mut tx = self.general.begin().await?;
-        sqlx::query("DELETE FROM lane WHERE epoch = $1").bind(epoch).execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM intent WHERE owner = $1").bind(epoch).execute(&mut *tx).await?;
-        sqlx::query("DELETE FROM cancelled WHERE owner = $1").bind(epoch).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM lane WHERE epoch = ANY($1)").bind(epochs).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM intent WHERE owner = ANY($1)").bind(epochs).execute(&mut *tx).await?;
+        sqlx::query("DELETE FROM cancelled WHERE owner = ANY($1)").bind(epochs).execute(&mut *tx).await?;
         tx.commit().await
     }
 
@@ -114,38 +115,42 @@ impl Postgres {
             .await
     }
 
-    async fn free_epoch(&self, epoch: i64, now: Timestamp, total: &mut Rescued) -> Result<(), Error> {
+    /// One walk for all of them: it is the walk that costs (`docs/adr/0004-rescue-walks-the-whole-queue.md`).
+    async fn free_epochs(&self, epochs: &[i64], now: Timestamp, total: &mut Rescued) -> Result<(), Error> {
+        if epochs.is_empty() {
+            return Ok(());
+        }
         let mut low = i64::MIN;
         while let Some(high) = self.window(low).await.map_err(from_sqlx)? {
             loop {
                 let mut conn = self.general.acquire().await.map_err(from_sqlx)?;
-                let freed = free(&mut conn, epoch, (low, high), false, now).await?;
+                let freed = free(&mut conn, epochs, (low, high), false, now).await?;
                 count(total, &freed);
                 if freed.is_empty() {
                     break;
                 }
             }
-            self.free_ordered(epoch, (low, high), now, total).await?;
+            self.free_ordered(epochs, (low, high), now, total).await?;
             low = high;
         }
-        Ok(())
+        self.forget_epochs(epochs).await.map_err(from_sqlx)
     }
 
     /// Rows that go on hold and have an ordering key: the key is locked first, and the next one moves up.
     async fn free_ordered(
         &self,
-        epoch: i64,
+        epochs: &[i64],
         range: (i64, i64),
         now: Timestamp,
         total: &mut Rescued,
     ) -> Result<(), Error> {
         let left: Vec<(i64, i64, String)> = sqlx::query_as(
             "SELECT id, tenant_id, ordering_key FROM queue
-             WHERE id > $1 AND id <= $2 AND owner = $3 AND state = 1 AND ordering_key IS NOT NULL ORDER BY id",
+             WHERE id > $1 AND id <= $2 AND owner = ANY($3) AND state = 1 AND ordering_key IS NOT NULL ORDER BY id",
         )
         .bind(range.0)
         .bind(range.1)
-        .bind(epoch)
+        .bind(epochs)
         .fetch_all(&self.general)
         .await
         .map_err(from_sqlx)?;
@@ -153,7 +158,7 @@ impl Postgres {
             let mut tx = self.general.begin().await.map_err(from_sqlx)?;
             let key = (tenant, key);
             ordering::lock(&mut tx, std::slice::from_ref(&key)).await.map_err(from_sqlx)?;
-            let freed = free(&mut tx, epoch, (id - 1, id), true, now).await?;
+            let freed = free(&mut tx, epochs, (id - 1, id), true, now).await?;
             let keys: Vec<ordering::Key> =
                 freed.iter().filter_map(|row| Some((row.tenant_id, row.ordering_key.clone()?))).collect();
             if !keys.is_empty() {
@@ -168,27 +173,29 @@ impl Postgres {
 
 fn count(total: &mut Rescued, freed: &[Freed]) {
     total.rows += freed.len() as u64;
-    total.unknown += freed.iter().filter(|row| row.unknown).count() as u64;
-    for row in freed.iter().filter(|row| row.unknown) {
+    for row in freed {
+        let Some(with) = &row.unknown else { continue };
         tracing::info!(notification = row.id, "a provider may have it");
+        let doubted = total.doubted.entry(with.clone()).or_default();
+        *(if row.held { &mut doubted.held } else { &mut doubted.resent }) += 1;
     }
 }
 
-/// Frees rows of `epoch` in a range of ids. Without `ordered`, those that go on hold and have an ordering key are left.
+/// Frees rows of `epochs` in a range of ids. Without `ordered`, those that go on hold and have an ordering key are left.
 async fn free(
     conn: &mut PgConnection,
-    epoch: i64,
+    epochs: &[i64],
     range: (i64, i64),
     ordered: bool,
     now: Timestamp,
 ) -> Result<Vec<Freed>, Error> {
     let resent = json(&[Transition::new(EventKind::Unknown, now), Transition::new(EventKind::Queued, now)])?;
     let held = json(&[Transition::new(EventKind::Unknown, now)])?;
-    let rows: Vec<(i64, i64, Option<String>, bool)> = sqlx::query_as(
+    let rows: Vec<(i64, i64, Option<String>, Option<i16>, Option<String>, bool)> = sqlx::query_as(
         "WITH k AS MATERIALIZED (
              SELECT q.id, q.tenant_id, q.ordering_key, q.started OR coalesce(q.hand <= i.hi, false) AS maybe, q.doubt
              FROM queue q LEFT JOIN intent i ON i.owner = q.owner AND i.dispatch_lane = q.lane
-             WHERE q.id > $1 AND q.id <= $2 AND q.owner = $3 AND q.state = 1
+             WHERE q.id > $1 AND q.id <= $2 AND q.owner = ANY($3) AND q.state = 1
                  AND ($4 OR q.ordering_key IS NULL OR q.doubt <> 1
                      OR NOT (q.started OR coalesce(q.hand <= i.hi, false)))
              ORDER BY q.id LIMIT $5 FOR UPDATE OF q),
@@ -202,16 +209,18 @@ async fn free(
          m AS (
              UPDATE notifications n SET updated_at = $6,
                  status = CASE WHEN n.status > 3 THEN n.status WHEN k.doubt = 1 THEN 3 ELSE 1 END
-             FROM k WHERE n.id = k.id AND k.maybe AND k.doubt <> 2),
+             FROM k WHERE n.id = k.id AND k.maybe AND k.doubt <> 2
+             RETURNING n.id, n.channel, n.provider),
          e AS (
              INSERT INTO events (id, tenant_id, transitions)
              SELECT id, tenant_id, CASE WHEN doubt = 1 THEN $8 ELSE $7 END FROM k WHERE maybe AND doubt <> 2)
-         SELECT id, tenant_id, CASE WHEN maybe AND doubt = 1 THEN ordering_key END AS ordering_key,
-             maybe AND doubt <> 2 AS unknown FROM k",
+         SELECT k.id, k.tenant_id, CASE WHEN k.maybe AND k.doubt = 1 THEN k.ordering_key END, m.channel, m.provider,
+             k.doubt = 1
+         FROM k LEFT JOIN m ON m.id = k.id",
     )
     .bind(range.0)
     .bind(range.1)
-    .bind(epoch)
+    .bind(epochs)
     .bind(ordered)
     .bind(CHUNK)
     .bind(now)
@@ -220,6 +229,10 @@ async fn free(
     .fetch_all(conn)
     .await
     .map_err(from_sqlx)?;
-    let freed = |(id, tenant_id, ordering_key, unknown)| Freed { id, tenant_id, ordering_key, unknown };
-    Ok(rows.into_iter().map(freed).collect())
+    rows.into_iter()
+        .map(|(id, tenant_id, ordering_key, channel, provider, held)| {
+            let unknown = channel.map(row::channel).transpose()?.map(|channel| (channel, provider));
+            Ok(Freed { id, tenant_id, ordering_key, unknown, held })
+        })
+        .collect()
 }

@@ -1,7 +1,7 @@
 //! The life of one process in the database: its epoch, what it held when it died, the ids that it takes.
 
 use carillon_domain::notification::event::Transition;
-use carillon_domain::{EventKind, NotificationId, Timestamp};
+use carillon_domain::{Channel, EventKind, NotificationId, Timestamp};
 use carillon_ports::work::{Doubt, Hold, Rescued};
 use rusqlite::{Connection, params};
 use serde_json::json;
@@ -39,24 +39,27 @@ pub(super) fn end(writer: &mut Writer) {
 /// Frees all leased rows.
 fn free(conn: &Connection, now: Timestamp) -> Result<Rescued, Fault> {
     let mut statement = conn.prepare(
-        "SELECT q.id, q.tenant_id, q.doubt, q.ordering_key FROM queue q WHERE q.state = 1 AND (q.started
+        "SELECT q.id, q.tenant_id, q.doubt, q.ordering_key, q.channel, n.provider
+         FROM queue q JOIN notifications n ON n.id = q.id WHERE q.state = 1 AND (q.started
          OR q.hand <= (SELECT i.hi FROM intent i WHERE i.owner = q.owner AND i.dispatch_lane = q.lane)) ORDER BY q.id",
     )?;
     let mut doubtful = statement.query([])?;
     let mut rescued = Rescued::default();
-    let mut in_doubt: Vec<(i64, i64, i16, Option<String>)> = Vec::new();
+    let mut in_doubt: Vec<(i64, i64, i16, Option<String>, (Channel, Option<String>))> = Vec::new();
     while let Some(r) = doubtful.next()? {
-        in_doubt.push((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?));
+        let with = (row::channel(r.get(4)?)?, r.get(5)?);
+        in_doubt.push((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, with));
     }
-    for (id, tenant, doubt, key) in in_doubt {
+    for (id, tenant, doubt, key, with) in in_doubt {
         if doubt == Doubt::Impossible as i16 {
             // No outcome, no effect: it is freed with the sure ones below.
             continue;
         }
-        rescued.unknown += 1;
+        let doubted = rescued.doubted.entry(with).or_default();
         let unknown = Transition::new(EventKind::Unknown, now).with(json!({ "reason": "process_died" }));
         if doubt == Doubt::Hold as i16 {
             rescued.rows += 1;
+            doubted.held += 1;
             finish::park_row(conn, id, "unknown", row::micros(now))?;
             conn.prepare_cached("UPDATE notifications SET status = max(status, 3), updated_at = ?2 WHERE id = ?1")?
                 .execute(params![id, row::micros(now)])?;
@@ -65,6 +68,7 @@ fn free(conn: &Connection, now: Timestamp) -> Result<Rescued, Fault> {
                 ordering::leave(conn, tenant, &key, now)?;
             }
         } else {
+            doubted.resent += 1;
             events::append(conn, id, tenant, &[unknown, Transition::new(EventKind::Queued, now)])?;
         }
     }

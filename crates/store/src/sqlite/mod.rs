@@ -27,6 +27,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use carillon_domain::Error;
+use carillon_ports::work::Rescued;
+use parking_lot::Mutex;
 
 use self::readers::Readers;
 use self::thread::Thread;
@@ -36,6 +38,8 @@ use crate::gate::Gate;
 pub(crate) struct Sqlite {
     thread: Thread,
     readers: Readers,
+    /// What the epoch's begin has freed, until somebody asks.
+    rescued: Mutex<Rescued>,
 }
 
 impl Sqlite {
@@ -47,6 +51,6 @@ impl Sqlite {
         // The writer first: it puts the file into WAL mode, without which a reader cannot open it.
         let thread = Thread::start(path, gate)?;
         let readers = Readers::open(path)?;
-        Ok(Arc::new(Self { thread, readers }))
+        Ok(Arc::new(Self { thread, readers, rescued: Mutex::default() }))
     }
 }

@@ -6,16 +6,19 @@ use async_trait::async_trait;
 use carillon_domain::notification::Notification;
 use carillon_domain::principal::TenantScope;
 use carillon_domain::time::SystemClock;
-use carillon_domain::{Channel, Clock as _, Error, NotificationId, NotificationRef, Priority, Ref, Timestamp};
+use carillon_domain::{
+    Channel, Clock as _, Error, ErrorCode, NotificationId, NotificationRef, Priority, Ref, Timestamp,
+};
+use carillon_ports::events::{EventCursor, EventPage};
 use carillon_ports::notifications::{DeadLetter, DeadLetterFilter, NotificationFilter, TimelineEntry};
 use carillon_ports::page::{Page, Slice};
 use carillon_ports::sandbox::{SandboxFilter, SandboxMessage};
 use carillon_ports::work::{
     AcceptUnit, Accepted, Assign, Finish, Finished, Hold, Job, Payload, Promoted, QueueDepth, Raise, Rescued,
 };
-use carillon_ports::{NotificationStore, SandboxStore, WorkStore};
+use carillon_ports::{EventLog, NotificationStore, SandboxStore, WorkStore};
 
-use super::{Sqlite, accept, claim, columns, commands, epoch, finish, lists, ordering, sandbox, schedule};
+use super::{Sqlite, accept, claim, columns, commands, epoch, events, finish, lists, ordering, sandbox, schedule};
 
 #[async_trait]
 impl WorkStore for Sqlite {
@@ -24,8 +27,9 @@ impl WorkStore for Sqlite {
         let now = SystemClock.now();
         let rescued = self.thread.run(move |writer| epoch::begin(writer, now)).await?;
         if rescued.rows > 0 {
-            tracing::warn!(rows = rescued.rows, unknown = rescued.unknown, "freed rows of a process that died");
+            tracing::warn!(rows = rescued.rows, unknown = rescued.unknown(), "freed rows of a process that died");
         }
+        *self.rescued.lock() = rescued;
         Ok(())
     }
 
@@ -42,9 +46,9 @@ impl WorkStore for Sqlite {
             .await
     }
 
-    /// There are no dead epochs but those that `begin` has buried.
+    /// There are no dead epochs but those that `begin` has buried: tells, once, what that found.
     async fn rescue(&self, _now: Timestamp) -> Result<Rescued, Error> {
-        Ok(Rescued::default())
+        Ok(std::mem::take(&mut *self.rescued.lock()))
     }
 
     async fn ids(&self) -> Result<(i64, u32), Error> {
@@ -104,6 +108,10 @@ impl WorkStore for Sqlite {
     async fn heal_ordering(&self) -> Result<u64, Error> {
         let now = SystemClock.now();
         self.thread.run(move |writer| writer.insist(|conn| ordering::heal(conn, now))).await
+    }
+
+    async fn history_turn(&self, _now: Timestamp) -> Result<bool, Error> {
+        Ok(false)
     }
 
     async fn idempotency_sweep(&self, before: Timestamp) -> Result<u64, Error> {
@@ -212,6 +220,22 @@ impl NotificationStore for Sqlite {
 
     async fn dead_letter_get(&self, scope: TenantScope, id: NotificationRef) -> Result<DeadLetter, Error> {
         self.readers.read(move |conn| lists::dead_letter_get(conn, scope.tenant(), id)).await
+    }
+}
+
+#[async_trait]
+impl EventLog for Sqlite {
+    async fn event_log_end(&self) -> Result<EventCursor, Error> {
+        Ok(EventCursor::new(self.readers.read(events::last).await?.to_string()))
+    }
+
+    async fn event_log_read(&self, after: &EventCursor, limit: u32) -> Result<EventPage, Error> {
+        let unreadable = |_| Error::new(ErrorCode::InvalidRequest, "this cursor cannot be read");
+        let (from, limit) = (after.as_str().parse().map_err(unreadable)?, limit.max(1));
+        let found = self.readers.read(move |conn| events::after(conn, from, limit)).await?;
+        let more = found.len() >= limit as usize;
+        let next = found.last().map_or_else(|| after.clone(), |(seq, _)| EventCursor::new(seq.to_string()));
+        Ok(EventPage { events: found.into_iter().map(|(_, event)| event).collect(), next, more })
     }
 }
 

@@ -65,6 +65,14 @@ impl Accounts {
             resent: registrar.counter(&names::RESENT, &values),
         }
     }
+
+    /// A dead process left messages that its provider may have: `unknown` of them, and `resent` of these are sent again.
+    /// `account` is the provider of an earlier attempt; without one they count as `other`.
+    pub fn rescued(&self, channel: &'static str, account: Option<&str>, unknown: u64, resent: u64) {
+        let account = account.filter(|account| self.labels.admits(account)).unwrap_or(OTHER);
+        self.registrar.counter(&names::UNKNOWN, &[channel, account]).increment(unknown);
+        self.registrar.counter(&names::RESENT, &[channel, account]).increment(resent);
+    }
 }
 
 impl Account {
@@ -75,11 +83,6 @@ impl Account {
         if outcome == "unknown" {
             self.unknown.increment(1);
         }
-    }
-
-    /// Outcomes unknown without a call of ours having ended: found by the rescuer.
-    pub fn found_unknown(&self, count: u64) {
-        self.unknown.increment(count);
     }
 
     /// A message is sent again after an unknown outcome.
@@ -189,7 +192,8 @@ mod tests {
         account.set_breaker("open");
         account.called("sent", Duration::from_millis(20));
         account.called("unknown", Duration::from_secs(10));
-        account.found_unknown(2);
+        meters.accounts.rescued("email", Some("sendgrid"), 2, 1);
+        meters.accounts.rescued("email", None, 4, 0);
         account.resent();
         shows(
             &prometheus,
@@ -201,7 +205,8 @@ mod tests {
                 r#"carillon_breaker_state{channel="email",account="sendgrid",state="open"} 1"#,
                 r#"carillon_attempts_total{channel="email",account="sendgrid",outcome="sent"} 1"#,
                 r#"carillon_unknown_total{channel="email",account="sendgrid"} 3"#,
-                r#"carillon_resent_total{channel="email",account="sendgrid"} 1"#,
+                r#"carillon_resent_total{channel="email",account="sendgrid"} 2"#,
+                r#"carillon_unknown_total{channel="email",account="other"} 4"#,
                 r#"carillon_provider_duration_seconds_count{channel="email",account="sendgrid"} 2"#,
             ],
         );

@@ -79,6 +79,7 @@ macro_rules! conformance_cases {
                 what_a_dead_process_surely_did_not_send_is_ready_again [begin end rescue]
                 what_a_dead_process_may_have_sent_is_sent_again_and_says_so [begin end rescue]
                 what_a_dead_process_may_have_sent_is_parked_if_the_account_says_hold [begin end rescue]
+                a_rescue_tells_what_is_in_doubt_and_with_whom [begin rescue]
                 what_cannot_be_in_doubt_is_simply_done_again [begin end rescue]
                 an_outcome_of_an_earlier_epoch_is_lost [begin finish release]
                 a_fenced_process_writes_nothing [heartbeat rescue finish accept]
@@ -101,6 +102,16 @@ macro_rules! conformance_cases {
                 the_first_time_it_was_read_stands [notification_mark_read]
                 nobody_reads_what_no_provider_took [notification_mark_read]
                 dead_letters_are_filtered_and_paged [dead_letter_list dead_letter_get]
+            }
+            log {
+                the_log_tells_what_happened_once_and_in_order [event_log_end event_log_read]
+                a_small_page_goes_on_where_it_ended [event_log_read]
+                a_row_given_back_without_a_word_writes_no_event [finish event_log_read]
+                a_reader_beside_many_writers_misses_and_repeats_nothing [event_log_read]
+                a_cursor_of_nonsense_is_refused [event_log_read]
+            }
+            months {
+                a_turn_of_the_month_loses_nothing_and_happens_once [history_turn]
             }
             templates {
                 a_template_is_found_by_id_uuid_and_code [template_create template_get]

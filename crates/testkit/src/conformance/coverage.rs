@@ -6,9 +6,10 @@ mod tests {
 
     use super::super::CASES;
 
-    const SOURCES: [&str; 5] = [
+    const SOURCES: [&str; 6] = [
         include_str!("../../../ports/src/work.rs"),
         include_str!("../../../ports/src/notifications.rs"),
+        include_str!("../../../ports/src/events.rs"),
         include_str!("../../../ports/src/templates.rs"),
         include_str!("../../../ports/src/tenants.rs"),
         include_str!("../../../ports/src/sandbox.rs"),

@@ -1,13 +1,14 @@
 //! Epochs: what a process held when it died, and what a fenced one may no longer do.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use carillon_domain::{ErrorCode, Status};
-use carillon_ports::work::{Accepted, Doubt, Raise};
+use carillon_domain::{Channel, ErrorCode, Status};
+use carillon_ports::work::{Accepted, Doubt, Doubted, Raise};
 
 use super::db::{Db, LANE};
-use super::draft::email;
-use super::verdicts::{failed, refused, sent};
+use super::draft::{email, sms};
+use super::verdicts::{failed, refused, retry, sent};
 
 pub(super) async fn a_living_process_keeps_its_lease(db: &Db) {
     let row = db.accept(email().leased()).await;
@@ -47,6 +48,27 @@ pub(super) async fn what_a_dead_process_may_have_sent_is_parked_if_the_account_s
     assert_eq!(letter.reason, "unknown");
 }
 
+pub(super) async fn a_rescue_tells_what_is_in_doubt_and_with_whom(db: &Db) {
+    let known = db.accept(email().started(Doubt::Resend)).await;
+    db.finish(known, retry(db.now())).await;
+    let again = db.claim_all().await[0];
+    db.store.work.finish(&[], &[Raise { lane: LANE, hi: again.hold.hand }]).await.unwrap();
+    let drafts =
+        [email().started(Doubt::Resend), email().started(Doubt::Hold), sms().started(Doubt::Hold), email().leased()];
+    db.accept_many(&drafts).await;
+    db.store.work.end().await.unwrap();
+    db.store.work.begin(Duration::from_secs(60)).await.unwrap();
+    let rescued = db.store.work.rescue(db.now()).await.unwrap();
+    let doubted = |resent, held| Doubted { resent, held };
+    let wanted = BTreeMap::from([
+        ((Channel::Email, Some("smtp".to_owned())), doubted(1, 0)),
+        ((Channel::Email, None), doubted(1, 1)),
+        ((Channel::Sms, None), doubted(0, 1)),
+    ]);
+    assert_eq!((rescued.rows, rescued.doubted), (5, wanted));
+    assert_eq!(db.store.work.rescue(db.now()).await.unwrap(), Default::default(), "it is told once");
+}
+
 pub(super) async fn what_cannot_be_in_doubt_is_simply_done_again(db: &Db) {
     let row = db.accept(email().started(Doubt::Impossible)).await;
     db.restart().await;
@@ -72,7 +94,7 @@ pub(super) async fn a_fenced_process_writes_nothing(db: &Db) {
     assert_eq!(second.work.rescue(db.now()).await.unwrap().rows, 0);
     db.store.work.end().await.unwrap();
     let rescued = second.work.rescue(db.now()).await.unwrap();
-    assert_eq!((rescued.rows, rescued.unknown), (2, 1));
+    assert_eq!((rescued.rows, rescued.unknown()), (2, 1));
     assert!(!db.store.work.heartbeat().await.unwrap_or(false), "its lease is gone");
     let outcome = db.store.work.finish(&[db.outcome(rows[0], failed())], &[]).await;
     assert!(outcome.is_err() || outcome.is_ok_and(|finished| finished.lost == [rows[0].id]));

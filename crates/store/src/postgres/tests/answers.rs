@@ -112,7 +112,7 @@ async fn what_nobody_was_told_of_is_freed() {
 async fn a_poisoned_unit_is_answered_alone_and_json_is_none() {
     let Some(f) = fixture().await else { return };
     let store = f.process(LEASE).await;
-    let mut group: Vec<AcceptUnit> = (0..63).map(|_| unit(vec![f.mail(Birth::Ready)])).collect();
+    let mut group: Vec<AcceptUnit> = (0..499).map(|_| unit(vec![f.mail(Birth::Ready)])).collect();
     for (place, variables) in [(3, "{\"a\":\"\\u0000\"}"), (9, "{\"a\":\"\\ud800\"}"), (20, "{\"a\":1e400000}")] {
         group[place].items[0].payload.variables = variables.to_owned();
     }
@@ -123,8 +123,8 @@ async fn a_poisoned_unit_is_answered_alone_and_json_is_none() {
     group.push(keyed(vec![f.mail(Birth::Ready)], &long));
     let answers = store.accept(&group).await;
     let refused: Vec<_> = answers.iter().enumerate().filter(|(_, a)| a.is_err()).map(|(place, _)| place).collect();
-    assert_eq!(refused, [30, 63]);
-    assert_eq!(f.count("SELECT count(*) FROM queue").await, 62);
+    assert_eq!(refused, [30, 499]);
+    assert_eq!(f.count("SELECT count(*) FROM queue").await, 498);
     f.end().await;
 }
 

@@ -3,6 +3,10 @@
 
 mod answers;
 mod commands;
+mod frontier;
+mod hot;
+mod log;
+mod months;
 mod plans;
 mod processes;
 

@@ -12,21 +12,23 @@ async fn plans_made_on_a_small_queue_stay_good() {
     let mut session = f.pool.acquire().await.unwrap();
     session.execute("ANALYZE queue; SET plan_cache_mode = force_generic_plan").await.unwrap();
     let hot = [("accept", columns::ACCEPT), ("finish", outcome::FINISH), ("claim", claiming::CANDIDATES)];
+    let plan_of = |name: &str, sql: &str| {
+        let parameters = (1..100).take_while(|n| sql.contains(&format!("${n}"))).count();
+        AssertSqlSafe(format!("EXPLAIN EXECUTE {name}({})", vec!["NULL"; parameters].join(", ")))
+    };
     for (name, sql) in hot {
         session.execute(AssertSqlSafe(format!("PREPARE {name} AS {sql}"))).await.unwrap();
+        session.execute(plan_of(name, sql)).await.unwrap();
     }
     session
         .execute(
             "INSERT INTO queue (id, tenant_id, channel, priority, state, due, test)
-             SELECT 1000000 + n, n % 50, 0, 1, 0, now(), false FROM generate_series(1, 100000) n",
+             SELECT 1000000 + n, n % 50, 0, 1, 0, now(), false FROM generate_series(1, 500000) n",
         )
         .await
         .unwrap();
     for (name, sql) in hot {
-        let parameters = (1..100).take_while(|n| sql.contains(&format!("${n}"))).count();
-        let nothing = vec!["NULL"; parameters].join(", ");
-        let explain = AssertSqlSafe(format!("EXPLAIN EXECUTE {name}({nothing})"));
-        let plan: Vec<String> = sqlx::query_scalar(explain).fetch_all(&mut *session).await.unwrap();
+        let plan: Vec<String> = sqlx::query_scalar(plan_of(name, sql)).fetch_all(&mut *session).await.unwrap();
         let plan = plan.join("\n");
         assert!(!plan.contains("Seq Scan"), "{name}:\n{plan}");
     }

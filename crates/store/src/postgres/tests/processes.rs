@@ -81,7 +81,7 @@ async fn a_zombie_can_do_nothing_after_its_rescue() {
     assert_eq!(living.rescue(at(30)).await.unwrap().rows, 0, "not dead yet");
     tokio::time::sleep(Duration::from_millis(600)).await;
     let rescued = living.rescue(at(30)).await.unwrap();
-    assert_eq!((rescued.rows, rescued.unknown), (3, 1));
+    assert_eq!((rescued.rows, rescued.unknown()), (3, 1));
     assert!(!zombie.heartbeat().await.unwrap());
     assert!(zombie.accept(&[unit(vec![f.mail(held(4))])]).await.remove(0).is_err());
     assert!(zombie.finish(&[finish(ids[0], hold(1))], &[]).await.is_err());
