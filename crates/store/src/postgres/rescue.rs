@@ -191,7 +191,7 @@ async fn free(
 ) -> Result<Vec<Freed>, Error> {
     let resent = json(&[Transition::new(EventKind::Unknown, now), Transition::new(EventKind::Queued, now)])?;
     let held = json(&[Transition::new(EventKind::Unknown, now)])?;
-    let rows: Vec<(i64, i64, Option<String>, Option<i16>, Option<String>, bool)> = sqlx::query_as(
+    let rows = sqlx::query_as::<_, (i64, i64, Option<String>, Option<i16>, Option<String>, bool)>(
         "WITH k AS MATERIALIZED (
              SELECT q.id, q.tenant_id, q.ordering_key, q.started OR coalesce(q.hand <= i.hi, false) AS maybe, q.doubt
              FROM queue q LEFT JOIN intent i ON i.owner = q.owner AND i.dispatch_lane = q.lane

@@ -45,10 +45,11 @@ fn free(conn: &Connection, now: Timestamp) -> Result<Rescued, Fault> {
     )?;
     let mut doubtful = statement.query([])?;
     let mut rescued = Rescued::default();
-    let mut in_doubt: Vec<(i64, i64, i16, Option<String>, (Channel, Option<String>))> = Vec::new();
+    let mut in_doubt = Vec::new();
     while let Some(r) = doubtful.next()? {
-        let with = (row::channel(r.get(4)?)?, r.get(5)?);
-        in_doubt.push((r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?, with));
+        let with: (Channel, Option<String>) = (row::channel(r.get(4)?)?, r.get(5)?);
+        let (id, tenant, doubt, key): (i64, i64, i16, Option<String>) = (r.get(0)?, r.get(1)?, r.get(2)?, r.get(3)?);
+        in_doubt.push((id, tenant, doubt, key, with));
     }
     for (id, tenant, doubt, key, with) in in_doubt {
         if doubt == Doubt::Impossible as i16 {

@@ -29,12 +29,11 @@ async fn around_the_frontier_a_row_is_sent_or_cancelled() {
     let mut sent = Vec::new();
     for hi in (STEP..=ROWS).step_by(usize::try_from(STEP).unwrap()) {
         let dropped = sender.finish(&[], &[Raise { lane: 1, hi }]).await.unwrap().cancelled;
-        let permitted = (hi - STEP..hi).map(|at| ids[usize::try_from(at).unwrap()]);
-        let going: Vec<_> = permitted.filter(|id| !dropped.contains(id)).collect();
-        let outcomes: Vec<_> =
-            going.iter().map(|id| finish(*id, hold(ids.iter().position(|i| i == id).unwrap() as i64 + 1))).collect();
+        let permitted = (hi - STEP + 1..=hi).map(|hand| (ids[usize::try_from(hand - 1).unwrap()], hand));
+        let going: Vec<_> = permitted.filter(|(id, _)| !dropped.contains(id)).collect();
+        let outcomes: Vec<_> = going.iter().map(|(id, hand)| finish(*id, hold(*hand))).collect();
         assert_eq!(sender.finish(&outcomes, &[]).await.unwrap().lost, [], "what may be sent is still ours");
-        sent.extend(going);
+        sent.extend(going.into_iter().map(|(id, _)| id));
     }
     let cancelled = cancels.await.unwrap();
     let mut both: Vec<_> = sent.iter().chain(&cancelled).copied().collect();
@@ -42,6 +41,7 @@ async fn around_the_frontier_a_row_is_sent_or_cancelled() {
     assert_eq!(both, ids, "each once");
     assert!(!sent.is_empty() && !cancelled.is_empty(), "{} sent, {} cancelled", sent.len(), cancelled.len());
     assert_eq!(f.count("SELECT count(*) FROM queue").await, 0);
-    assert_eq!(f.count("SELECT count(*) FROM notifications WHERE status = 8").await, cancelled.len() as i64);
+    let told = f.count("SELECT count(*) FROM notifications WHERE status = 8").await;
+    assert_eq!(usize::try_from(told).unwrap(), cancelled.len());
     f.end().await;
 }
