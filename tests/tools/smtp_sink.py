@@ -12,6 +12,7 @@ import email
 import email.policy
 import hmac
 import json
+import logging
 import os
 import re
 import signal
@@ -42,7 +43,7 @@ LONGEST_LINE = 998
 BARE = re.compile(rb"\r(?!\n)|(?<!\r)\n")
 
 
-def faults(raw, utf8, eight_bit):
+def faults(raw, utf8, eight_bit, message):
     """What is wrong with a message, as a list of short texts; empty when it may pass."""
     found = []
     if BARE.search(raw):
@@ -56,13 +57,12 @@ def faults(raw, utf8, eight_bit):
         found.append("8-bit octets in a header without SMTPUTF8")
     if not eight_bit and not body.isascii():
         found.append("8-bit octets in the body without BODY=8BITMIME")
-    return found or parser_faults(raw, utf8)
+    return found or parser_faults(message)
 
 
-def parser_faults(raw, utf8):
+def parser_faults(message):
     """The defects that Python's parser finds in headers, structure and encodings."""
     found = []
-    message = email.message_from_bytes(raw, policy=email.policy.SMTPUTF8 if utf8 else email.policy.SMTP)
     for name, (least, most) in COUNTS.items():
         count = len(message.get_all(name, []))
         if not least <= count <= most:
@@ -74,6 +74,17 @@ def parser_faults(raw, utf8):
             found += [f"{name}: {defect}" for defect in value.defects]
         found += [str(defect) or type(defect).__name__ for defect in part.defects]
     return found
+
+
+def read(message):
+    """What a person's mail program shows: the decoded headers in their order, and the decoded texts and file names."""
+    texts, files = {}, []
+    for part in message.walk():
+        if part.get_filename() is not None:
+            files.append(part.get_filename())
+        elif part.get_content_maintype() == "text":
+            texts[part.get_content_subtype()] = part.get_content().replace("\r\n", "\n")
+    return {"headers": [[name, str(value)] for name, value in message.items()], "texts": texts, "files": files}
 
 
 class Ledger:
@@ -162,7 +173,9 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         raw = bytes(envelope.original_content)
-        found = faults(raw, envelope.smtp_utf8, "BODY=8BITMIME" in envelope.mail_options)
+        policy = email.policy.SMTPUTF8 if envelope.smtp_utf8 else email.policy.SMTP
+        message = email.message_from_bytes(raw, policy=policy)
+        found = faults(raw, envelope.smtp_utf8, "BODY=8BITMIME" in envelope.mail_options, message)
         if found:
             text = "; ".join(found)[:400].encode("ascii", "replace").decode()
             print(f"refused: {text}", file=sys.stderr, flush=True)
@@ -178,6 +191,7 @@ class Handler:
             "tls": server.transport.get_extra_info("ssl_object") is not None,
             "user": session.auth_data,
             "utf8": envelope.smtp_utf8,
+            **read(message),
         })
         return "250 2.0.0 accepted"
 
@@ -275,4 +289,5 @@ async def main(options):
 
 if __name__ == "__main__":
     warnings.filterwarnings("ignore")  # aiosmtpd warns of a login without TLS, which is what some tests want
+    logging.getLogger("mail.log").setLevel(logging.ERROR)  # and at every login of a property of its own
     asyncio.run(main(arguments()))

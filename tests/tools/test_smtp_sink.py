@@ -65,6 +65,18 @@ class Sink(unittest.TestCase):
         self.assertEqual(base64.b64decode(record["raw"]), GOOD)
         self.assertEqual((record["from"], record["rcpt"]), ("a@example.com", ["b@example.com"]))
         self.assertEqual((record["tls"], record["user"], record["utf8"]), (False, None, False))
+        self.assertEqual([name for name, _ in record["headers"]], ["From", "To", "Date", "Message-ID", "Subject"])
+        self.assertEqual((record["texts"], record["files"]), ({"plain": "It works.\n"}, []))
+
+    def test_what_a_person_sees_is_decoded(self):
+        self.start()
+        body = b"Content-Type: multipart/mixed; boundary=b\r\nMIME-Version: 1.0\r\nSubject: =?utf-8?b?R3LDvMOfZQ==?=\r\n\r\n"
+        body += b"--b\r\nContent-Type: text/html; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n<p>=C3=BC\r\n"
+        body += b"--b\r\nContent-Type: text/plain\r\nContent-Disposition: attachment; filename=a.txt\r\n\r\nfile\r\n--b--\r\n"
+        self.assertEqual(self.send(HEAD + body)[0], 250)
+        [record] = self.ledger()
+        self.assertIn(["Subject", "Grüße"], record["headers"])
+        self.assertEqual((record["texts"], record["files"]), ({"html": "<p>ü"}, ["a.txt"]))
 
     def test_bad_messages_are_refused_and_not_kept(self):
         self.start()

@@ -38,7 +38,7 @@ pub struct Email {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reply_to: Option<String>,
     /// Files; not templates.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, deserialize_with = "crate::json::objects", skip_serializing_if = "Vec::is_empty")]
     pub attachments: Vec<Attachment>,
 }
 

@@ -1,19 +1,66 @@
 //! Typed reading of JSON values, with pointers in the errors and "did you mean" for unknown fields.
 
-use serde::de::DeserializeOwned;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{DeserializeOwned, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::{Error, FieldError};
 
-/// Reads `value` into `T`; `at` is the JSON pointer of `value` in the request.
+/// A `T` that was an object. serde would also take an array for a struct, its elements for the fields in their order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Object<T>(pub T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        object(deserializer).map(Self)
+    }
+}
+
+/// Reads a `T` from an object only, for a field: `#[serde(deserialize_with = "object")]`.
+///
+/// # Errors
+/// `wrong_type` in the end, if it is anything else.
+pub fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
+    struct Fields<T>(PhantomData<T>);
+
+    impl<'de, T: Deserialize<'de>> Visitor<'de> for Fields<T> {
+        type Value = T;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, fields: A) -> Result<T, A::Error> {
+            T::deserialize(MapAccessDeserializer::new(fields))
+        }
+    }
+
+    deserializer.deserialize_map(Fields(PhantomData))
+}
+
+/// Reads a list of objects, for a field.
+///
+/// # Errors
+/// `wrong_type` in the end, if one of them is anything else.
+pub fn objects<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
+    let objects = Vec::<Object<T>>::deserialize(deserializer)?;
+    Ok(objects.into_iter().map(|Object(object)| object).collect())
+}
+
+/// Reads the object `value` into `T`; `at` is the JSON pointer of `value` in the request.
 ///
 /// # Errors
 /// `validation_failed` with the pointer of the culprit.
 pub fn from_value<T: DeserializeOwned>(value: Value, at: &str) -> Result<T, Error> {
-    serde_path_to_error::deserialize(value).map_err(|error| {
+    let read = serde_path_to_error::deserialize::<_, Object<T>>(value).map_err(|error| {
         let pointer = pointer(at, error.path());
         field_error(pointer, &error.into_inner().to_string())
-    })
+    });
+    read.map(|Object(read)| read)
 }
 
 /// A path of serde as a JSON pointer under `at`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use carillon_domain::notification::event::Transition;
-use carillon_domain::{Channel, Error, EventKind, Status, TenantId, Timestamp};
+use carillon_domain::{Channel, Error, ErrorCode, EventKind, Status, TenantId, Timestamp};
 use carillon_ports::work::{AcceptUnit, Accepted, Birth, Hold, NewNotification, Tries};
 use carillon_ports::{Account, Submission, SubmissionItem};
 use tokio::sync::{Mutex, mpsc, oneshot};
@@ -62,15 +62,32 @@ pub(crate) async fn write_groups(shared: Arc<Shared>, arrivals: Arrivals) {
                 next = if full { None } else { arrivals.try_recv().ok() };
             }
         }
-        write(&shared, group).await;
+        if let Some(error) = write(&shared, group).await {
+            refuse_waiting(&arrivals, &error);
+        }
     }
+}
+
+/// The store was away for a whole group. Who waited meanwhile hears it now, not after another timeout of its own.
+fn refuse_waiting(arrivals: &Arrivals, error: &Error) {
+    // Whoever has the lock finds out by itself.
+    let Ok(mut arrivals) = arrivals.try_lock() else { return };
+    while let Ok(arrival) = arrivals.try_recv() {
+        let _ = arrival.reply.send(Err(again(error)));
+    }
+}
+
+/// The same error for one more caller; its cause stays with the first.
+fn again(error: &Error) -> Error {
+    Error { retry_after: error.retry_after, ..Error::new(error.code, error.detail.clone()) }
 }
 
 fn weight_of(item: &SubmissionItem) -> usize {
     weight(&item.notification, &item.payload, item.message.as_ref())
 }
 
-async fn write(shared: &Arc<Shared>, group: Vec<Arrival>) {
+/// Writes a group and tells whoever waits for it. The error if the store was away for all of it.
+async fn write(shared: &Arc<Shared>, group: Vec<Arrival>) -> Option<Error> {
     let now = shared.clock.now();
     let (units, waiting) = admit(shared, group, now);
     let rows = units.iter().map(|unit| unit.items.len()).sum::<usize>();
@@ -117,6 +134,10 @@ async fn write(shared: &Arc<Shared>, group: Vec<Arrival>) {
             shared.commit_wanted.notify_one();
         }
     }
+    let is_away =
+        |(_, result): &(_, Result<_, Error>)| matches!(result, Err(error) if error.code == ErrorCode::Unavailable);
+    let away =
+        if replies.iter().all(is_away) { replies.first().and_then(|(_, r)| r.as_ref().err().map(again)) } else { None };
     for (reply, result) in replies {
         // Whoever stopped waiting gets its answer by asking again with the same key.
         let _ = reply.send(result);
@@ -131,6 +152,7 @@ async fn write(shared: &Arc<Shared>, group: Vec<Arrival>) {
     if spilled {
         shared.nudge_all();
     }
+    away
 }
 
 type Waiting = (Vec<Place>, oneshot::Sender<Result<Accepted, Error>>);

@@ -15,6 +15,15 @@ const FRESH: Duration = Duration::from_secs(1);
 pub(crate) struct Ids {
     block: Mutex<Option<Block>>,
     refill: tokio::sync::Mutex<()>,
+    failed: Mutex<Option<Failure>>,
+}
+
+/// The last refill that failed, for those who waited for it.
+#[derive(Debug)]
+struct Failure {
+    at: Instant,
+    code: ErrorCode,
+    detail: String,
 }
 
 #[derive(Debug)]
@@ -31,11 +40,19 @@ impl Ids {
         if let Some(first) = self.take(count) {
             return Ok(first);
         }
+        let asked = Instant::now();
         let _one = self.refill.lock().await;
         if let Some(first) = self.take(count) {
             return Ok(first);
         }
-        let (next, size) = work.ids().await?;
+        if let Some(failure) = self.failed.lock().as_ref().filter(|failure| failure.at >= asked) {
+            // One after the other they would wait for as many timeouts as there are callers.
+            return Err(Error::new(failure.code, failure.detail.clone()));
+        }
+        let (next, size) = work.ids().await.inspect_err(|error| {
+            let detail = error.detail.clone();
+            *self.failed.lock() = Some(Failure { at: Instant::now(), code: error.code, detail });
+        })?;
         *self.block.lock() = Some(Block { next, end: next + i64::from(size), since: Instant::now() });
         self.take(count).ok_or_else(|| Error::new(ErrorCode::PayloadTooLarge, "more items than one request may have"))
     }

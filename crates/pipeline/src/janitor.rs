@@ -35,6 +35,7 @@ pub(crate) async fn heartbeat(shared: Arc<Shared>) {
             Ok(false) => return shared.fence("another process has taken over what this one held"),
             Err(error) => {
                 tracing::warn!(%error, "the lease cannot be renewed yet");
+                shared.lease.trouble();
                 shared.meters.store_error("heartbeat");
                 wait = (every / 8).max(Duration::from_millis(100));
             }
@@ -42,10 +43,18 @@ pub(crate) async fn heartbeat(shared: Arc<Shared>) {
     }
 }
 
-/// Frees what dead processes held.
+/// Frees what dead processes held. After an outage the living get time to renew their leases first.
 pub(crate) async fn rescue(shared: Arc<Shared>) {
+    let rest = shared.settings.lease / 4;
     loop {
-        match shared.work.rescue(shared.clock.now()).await {
+        let now = shared.clock.now();
+        if !shared.lease.is_calm(now, rest) {
+            if !sleep(&shared, rest / 4).await {
+                return;
+            }
+            continue;
+        }
+        match shared.work.rescue(now).await {
             Ok(found) if found.rows > 0 => {
                 tracing::warn!(rows = found.rows, unknown = found.unknown, "took over what a dead process held");
                 shared.meters.rescued.increment(found.rows);
@@ -57,7 +66,7 @@ pub(crate) async fn rescue(shared: Arc<Shared>) {
                 shared.meters.store_error("rescue");
             }
         }
-        if !sleep(&shared, jittered(&shared, shared.settings.lease / 4)).await {
+        if !sleep(&shared, jittered(&shared, rest)).await {
             return;
         }
     }

@@ -11,6 +11,8 @@ use tokio::time::Instant;
 pub(crate) struct Lease {
     valid: Duration,
     renewed: Mutex<Mark>,
+    /// When a renewal last failed, or came too late.
+    trouble: Mutex<Option<Instant>>,
 }
 
 /// When a renewal was *asked for*: the store counts from a later moment.
@@ -29,11 +31,25 @@ impl Mark {
 impl Lease {
     /// A lease of `length`, begun at `mark`.
     pub(crate) fn new(length: Duration, mark: Mark) -> Self {
-        Self { valid: length.saturating_sub(length / 6), renewed: Mutex::new(mark) }
+        Self { valid: length.saturating_sub(length / 6), renewed: Mutex::new(mark), trouble: Mutex::new(None) }
     }
 
     pub(crate) fn renew(&self, mark: Mark) {
+        if !self.holds(mark.wall) {
+            self.trouble();
+        }
         *self.renewed.lock() = mark;
+    }
+
+    /// A renewal failed.
+    pub(crate) fn trouble(&self) {
+        *self.trouble.lock() = Some(Instant::now());
+    }
+
+    /// Whether it holds at `wall` and its renewals have gone well for `long`. If not, others may have had the same
+    /// trouble: that their leases are over does not mean that they are dead.
+    pub(crate) fn is_calm(&self, wall: Timestamp, long: Duration) -> bool {
+        self.holds(wall) && self.trouble.lock().is_none_or(|at| at.elapsed() >= long)
     }
 
     /// Whether it surely holds at `wall`. The monotonic clock stands still while the machine is suspended, the wall clock
@@ -63,6 +79,23 @@ mod tests {
         assert!(!lease.holds(wall()));
         lease.renew(Mark::at(wall()));
         assert!(lease.holds(wall()));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn after_trouble_it_must_go_well_for_a_while_before_others_are_judged() {
+        const WHILE: Duration = Duration::from_secs(15);
+        let lease = Lease::new(Duration::from_mins(1), Mark::at(wall()));
+        assert!(lease.is_calm(wall(), WHILE));
+        lease.trouble();
+        assert!(!lease.is_calm(wall(), WHILE));
+        tokio::time::advance(WHILE).await;
+        assert!(lease.is_calm(wall(), WHILE));
+        tokio::time::advance(Duration::from_mins(2)).await;
+        assert!(!lease.is_calm(wall(), WHILE), "it does not hold");
+        lease.renew(Mark::at(wall()));
+        assert!(!lease.is_calm(wall(), WHILE), "it was late");
+        tokio::time::advance(WHILE).await;
+        assert!(lease.is_calm(wall(), WHILE));
     }
 
     #[tokio::test(start_paused = true)]

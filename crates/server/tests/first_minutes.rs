@@ -1,4 +1,4 @@
-//! What a newcomer meets, with the real binary on the embedded default.
+//! What a newcomer meets, with the real binary, on the embedded default and on PostgreSQL.
 #![expect(
     clippy::unwrap_used,
     clippy::similar_names,
@@ -8,41 +8,21 @@
 
 use std::time::Duration;
 
-use carillon_testkit::port::free_port;
-use carillon_testkit::process::{Carillon, Client, Launch};
+use carillon_testkit::house::House;
+use carillon_testkit::on_both_databases;
+use carillon_testkit::process::{Client, Launch};
 use serde_json::{Value, json};
 
 const BINARY: &str = env!("CARGO_BIN_EXE_carillon");
-const PATIENCE: Duration = Duration::from_secs(10);
-
-struct House {
-    folder: tempfile::TempDir,
-    port: u16,
-}
-
-impl House {
-    fn new() -> Self {
-        Self { folder: tempfile::tempdir().unwrap(), port: free_port().unwrap() }
-    }
-
-    fn launch(&self) -> Launch {
-        Launch::new(BINARY, &self.folder.path().join("data"), self.port)
-    }
-}
-
-fn client(carillon: &Carillon) -> Client {
-    Client::new(carillon.url(""), carillon.key())
-}
+/// On PostgreSQL one and a half leases may pass until a dead process is believed to be dead.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 fn hello(to: &str) -> Value {
     json!({"channel": "email", "recipient": {"email": to}, "directContent": {"subject": "Hello", "text": "It works."}})
 }
 
-#[tokio::test]
-async fn the_first_curl_reaches_the_sandbox() {
-    let house = House::new();
-    let carillon = house.launch().start();
-    let client = client(&carillon);
+async fn the_first_curl_reaches_the_sandbox(house: &House) {
+    let (_carillon, client) = house.open();
 
     let (status, accepted) = client.post("/api/v1/notifications/send", &hello("you@example.com")).await;
     assert_eq!(status, 202, "{accepted}");
@@ -64,9 +44,7 @@ async fn the_first_curl_reaches_the_sandbox() {
     );
 }
 
-#[tokio::test]
-async fn the_key_is_shown_once_and_the_data_survives_a_restart() {
-    let house = House::new();
+async fn the_key_is_shown_once_and_the_data_survives_a_restart(house: &House) {
     let mut first = house.launch().start();
     let key = first.key().to_owned();
     let client = Client::new(first.url(""), &key);
@@ -80,11 +58,8 @@ async fn the_key_is_shown_once_and_the_data_survives_a_restart() {
     client.until_status(accepted["uuid"].as_str().unwrap(), &["sent"], PATIENCE).await;
 }
 
-#[tokio::test]
-async fn a_mistake_is_answered_with_a_pointer_and_nothing_is_stored() {
-    let house = House::new();
-    let carillon = house.launch().start();
-    let client = client(&carillon);
+async fn a_mistake_is_answered_with_a_pointer_and_nothing_is_stored(house: &House) {
+    let (_carillon, client) = house.open();
     for (body, status, code, pointer) in [
         (json!({"channel": "email"}), 422, "validation_failed", "/recipient"),
         (json!({"channel": "emial", "recipient": {}}), 422, "validation_failed", "/channel"),
@@ -115,11 +90,8 @@ async fn a_mistake_is_answered_with_a_pointer_and_nothing_is_stored() {
     assert_eq!(list["data"], json!([]));
 }
 
-#[tokio::test]
-async fn the_same_idempotency_key_sends_once() {
-    let house = House::new();
-    let carillon = house.launch().start();
-    let client = client(&carillon);
+async fn the_same_idempotency_key_sends_once(house: &House) {
+    let (_carillon, client) = house.open();
     let path = "/api/v1/notifications/send";
     let first = client.try_post(path, &hello("you@example.com"), Some("order-1")).await.unwrap();
     let again = client.try_post(path, &hello("you@example.com"), Some("order-1")).await.unwrap();
@@ -130,11 +102,8 @@ async fn the_same_idempotency_key_sends_once() {
     assert_eq!(list["data"].as_array().unwrap().len(), 1);
 }
 
-#[tokio::test]
-async fn a_template_speaks_the_recipients_language() {
-    let house = House::new();
-    let carillon = house.launch().start();
-    let client = client(&carillon);
+async fn a_template_speaks_the_recipients_language(house: &House) {
+    let (_carillon, client) = house.open();
     let (status, template) = client.post("/api/v1/templates", &json!({"code": "shipped", "name": "Shipped"})).await;
     assert_eq!(status, 201, "{template}");
     let version = json!({
@@ -161,11 +130,8 @@ async fn a_template_speaks_the_recipients_language() {
     assert!(content.to_string().contains("Versandt: &lt;A&amp;1&gt;"), "{content}");
 }
 
-#[tokio::test]
-async fn a_batch_is_answered_item_by_item_and_atomic_refuses_all() {
-    let house = House::new();
-    let carillon = house.launch().start();
-    let client = client(&carillon);
+async fn a_batch_is_answered_item_by_item_and_atomic_refuses_all(house: &House) {
+    let (_carillon, client) = house.open();
     let mut batch = json!({"notifications": [hello("a@example.com"), hello("nobody"), hello("c@example.com")]});
     let (status, answer) = client.post("/api/v1/notifications/batch", &batch).await;
     assert_eq!((status, &answer["accepted"], &answer["rejected"]), (202, &json!(2), &json!(1)), "{answer}");
@@ -183,11 +149,8 @@ async fn a_batch_is_answered_item_by_item_and_atomic_refuses_all() {
     );
 }
 
-#[tokio::test]
-async fn a_scheduled_notification_waits_can_be_cancelled_and_a_failed_one_replayed() {
-    let house = House::new();
-    let carillon = house.launch().start();
-    let client = client(&carillon);
+async fn a_scheduled_notification_waits_can_be_cancelled_and_a_failed_one_replayed(house: &House) {
+    let (_carillon, client) = house.open();
     let mut later = hello("you@example.com");
     later["scheduledAt"] = json!("2099-01-01T00:00:00Z");
     let (status, problem) = client.post("/api/v1/notifications/send", &later).await;
@@ -213,18 +176,15 @@ async fn a_scheduled_notification_waits_can_be_cancelled_and_a_failed_one_replay
     assert_eq!((status, &problem["code"]), (409, &json!("invalid_state")));
 }
 
-#[tokio::test]
-async fn a_tenant_sees_only_its_own_and_a_revoked_key_stops() {
-    let house = House::new();
-    let carillon = house.launch().start();
-    let root = client(&carillon);
+async fn a_tenant_sees_only_its_own_and_a_revoked_key_stops(house: &House) {
+    let (_carillon, root) = house.open();
     let (_, accepted) = root.post("/api/v1/notifications/send", &hello("you@example.com")).await;
     let uuid = accepted["uuid"].as_str().unwrap();
     let (status, tenant) = root.post("/api/v1/tenants", &json!({"code": "acme", "name": "Acme"})).await;
     assert_eq!(status, 201, "{tenant}");
     let (status, made) = root.post("/api/v1/tenants/acme/api-keys", &json!({"name": "backend", "kind": "live"})).await;
     assert_eq!(status, 201, "{made}");
-    let acme = Client::new(carillon.url(""), made["key"].as_str().unwrap());
+    let acme = root.with_key(made["key"].as_str().unwrap());
     let (status, _) = acme.get(&format!("/api/v1/notifications/{uuid}")).await;
     assert_eq!(status, 404);
     let (status, _) = acme.get("/api/v1/tenants/1").await;
@@ -242,21 +202,30 @@ async fn a_tenant_sees_only_its_own_and_a_revoked_key_stops() {
     }
 }
 
-#[test]
-fn sigterm_ends_it_cleanly_and_a_taken_port_is_one_clear_line() {
-    let house = House::new();
+async fn sigterm_ends_it_cleanly_and_a_taken_port_is_one_clear_line(house: &House) {
     let mut carillon = house.launch().start();
-    let other = House { folder: tempfile::tempdir().unwrap(), port: house.port };
-    let said = other.launch().try_start().unwrap_err();
-    assert!(said.contains(&house.port.to_string()), "{said}");
+    let other = tempfile::tempdir().unwrap();
+    let said = Launch::new(BINARY, other.path(), house.port()).try_start().unwrap_err();
+    assert!(said.contains(&house.port().to_string()), "{said}");
     assert_eq!(said.lines().filter(|line| line.starts_with("error:")).count(), 1, "{said}");
     carillon.signal(15);
     assert_eq!(carillon.wait(Duration::from_secs(25)), Some(0));
 }
 
-#[test]
-fn a_setting_that_does_not_exist_stops_the_start() {
-    let house = House::new();
+async fn a_setting_that_does_not_exist_stops_the_start(house: &House) {
     let said = house.launch().env("CARILLON_LEASE_SECOND", "5").try_start().unwrap_err();
     assert!(said.contains("CARILLON_LEASE_SECOND") && said.contains("CARILLON_LEASE_SECONDS"), "{said}");
 }
+
+on_both_databases!(
+    the_first_curl_reaches_the_sandbox,
+    the_key_is_shown_once_and_the_data_survives_a_restart,
+    a_mistake_is_answered_with_a_pointer_and_nothing_is_stored,
+    the_same_idempotency_key_sends_once,
+    a_template_speaks_the_recipients_language,
+    a_batch_is_answered_item_by_item_and_atomic_refuses_all,
+    a_scheduled_notification_waits_can_be_cancelled_and_a_failed_one_replayed,
+    a_tenant_sees_only_its_own_and_a_revoked_key_stops,
+    sigterm_ends_it_cleanly_and_a_taken_port_is_one_clear_line,
+    a_setting_that_does_not_exist_stops_the_start,
+);

@@ -10,15 +10,23 @@
 
 pub mod certs;
 pub mod conformance;
+pub mod disk;
+pub mod fault_proxy;
+pub mod house;
+pub mod integrity;
 pub mod journal;
 pub mod ledger;
 pub mod load;
 pub mod oracle;
 pub mod port;
 pub mod postgres;
+pub mod postgres_server;
 pub mod process;
+pub mod raw;
+pub mod require;
 pub mod rows;
 pub mod scene;
 pub mod sendgrid;
 pub mod smtp;
+pub mod strace;
 pub mod strict_smtp;

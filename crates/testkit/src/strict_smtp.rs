@@ -1,12 +1,13 @@
 //! The strict judge of mail: `tests/tools/smtp_sink.py`, a server and a parser that are not ours, as a child process.
 
+use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 /// A running judge; ends when it is dropped, or with the test's process.
 #[derive(Debug)]
@@ -18,13 +19,14 @@ pub struct StrictSmtp {
 }
 
 /// A message that it has taken.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct Judged {
     /// `MAIL FROM`.
     pub from: String,
     /// `RCPT TO`.
     pub rcpt: Vec<String>,
     /// The message.
+    #[serde(deserialize_with = "octets")]
     pub raw: Vec<u8>,
     /// Whether the connection was secured.
     pub tls: bool,
@@ -32,6 +34,23 @@ pub struct Judged {
     pub user: Option<String>,
     /// Whether SMTPUTF8 was asked for.
     pub utf8: bool,
+    /// Names and decoded values, in their order.
+    pub headers: Vec<(String, String)>,
+    /// The decoded texts by subtype: `plain`, `html`.
+    pub texts: BTreeMap<String, String>,
+    /// The decoded names of files.
+    pub files: Vec<String>,
+}
+
+impl Judged {
+    /// The decoded value of a header, if it is there.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+fn octets<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<u8>, D::Error> {
+    STANDARD.decode(String::deserialize(deserializer)?).map_err(serde::de::Error::custom)
 }
 
 impl StrictSmtp {
@@ -82,26 +101,25 @@ impl StrictSmtp {
     /// # Errors
     /// If the ledger cannot be read.
     pub fn judged(&self) -> io::Result<Vec<Judged>> {
-        #[derive(Deserialize)]
-        struct Line {
-            from: String,
-            rcpt: Vec<String>,
-            raw: String,
-            tls: bool,
-            user: Option<String>,
-            utf8: bool,
-        }
-        let text = match std::fs::read_to_string(&self.ledger) {
+        self.lines()?.lines().map(|line| serde_json::from_str(line).map_err(io::Error::from)).collect()
+    }
+
+    /// How many it has taken; quicker than to read them.
+    ///
+    /// # Errors
+    /// If the ledger cannot be read.
+    pub fn taken(&self) -> io::Result<usize> {
+        Ok(self.lines()?.lines().count())
+    }
+
+    fn lines(&self) -> io::Result<String> {
+        let mut lines = match std::fs::read_to_string(&self.ledger) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => String::new(),
             other => other?,
         };
-        text.lines()
-            .map(|line| {
-                let Line { from, rcpt, raw, tls, user, utf8 } = serde_json::from_str(line)?;
-                let raw = STANDARD.decode(raw).map_err(io::Error::other)?;
-                Ok(Judged { from, rcpt, raw, tls, user, utf8 })
-            })
-            .collect()
+        // The last one may be half written.
+        lines.truncate(lines.rfind('\n').map_or(0, |end| end + 1));
+        Ok(lines)
     }
 }
 

@@ -11,6 +11,7 @@ pub struct SendNotification {
     /// By which way.
     pub channel: Channel,
     /// To whom.
+    #[serde(deserialize_with = "carillon_domain::json::object")]
     pub recipient: RecipientInput,
     /// The template, by id or uuid.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,5 +1,6 @@
 //! Notifications: the path from a request to the queue, reading them, and what a person does to one.
 
+pub(crate) mod attachments;
 mod batch;
 pub(crate) mod command;
 mod plan;

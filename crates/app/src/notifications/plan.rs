@@ -12,7 +12,7 @@ use chrono::{SubsecRound as _, TimeDelta};
 use serde_json::{Map, Value};
 
 use super::command::SendNotification;
-use super::recipient;
+use super::{attachments, recipient};
 use crate::{OpCtx, Parts};
 
 /// The furthest a notification may be scheduled.
@@ -47,7 +47,7 @@ pub(super) async fn plan(
         Source::Direct => {
             let direct = command.direct_content.clone().unwrap_or_default();
             let content = Content::parse(channel, direct, "/directContent")?;
-            check_attachments(&content)?;
+            attachments::check(&content, "/directContent")?;
             let content = parts.catalog.engine().render_once(&content, &variables, "/directContent")?;
             (content, None, command.locale)
         }
@@ -172,21 +172,4 @@ fn holds_nul(command: &SendNotification) -> bool {
     command.variables.as_ref().is_some_and(in_map)
         || command.metadata.as_ref().is_some_and(in_map)
         || command.direct_content.as_ref().is_some_and(in_value)
-}
-
-fn check_attachments(content: &Content) -> Result<(), Error> {
-    use base64::Engine as _;
-    let Content::Email(email) = content else { return Ok(()) };
-    for (index, attachment) in email.attachments.iter().enumerate() {
-        let pointer = |name: &str| format!("/directContent/attachments/{index}/{name}");
-        let finding = if base64::engine::general_purpose::STANDARD.decode(&attachment.content_base64).is_err() {
-            FieldError::new(pointer("contentBase64"), "invalid_base64", "contentBase64 is not standard base64")
-        } else if attachment.filename.is_empty() || attachment.filename.contains(['/', '\\']) {
-            FieldError::new(pointer("filename"), "invalid_filename", "filename is a name without a path")
-        } else {
-            continue;
-        };
-        return Err(Error::invalid(finding));
-    }
-    Ok(())
 }

@@ -52,7 +52,7 @@ fn word(value: Option<&str>, what: &str, most: usize) -> Result<Option<String>, 
 fn email(text: &str) -> Result<String, (&'static str, String)> {
     let refused = || ("invalid_email", "recipient.email is not an e-mail address".to_owned());
     let (local, domain) = text.rsplit_once('@').ok_or_else(refused)?;
-    if text.len() > 320 || local.starts_with('"') || text.chars().any(char::is_control) {
+    if text.len() > 320 || local.starts_with('"') || text.chars().any(|c| c.is_control() || c.is_whitespace()) {
         return Err(refused());
     }
     let domain = idna::domain_to_ascii_strict(domain).map_err(|_| refused())?;
@@ -137,6 +137,7 @@ mod tests {
             "a@b@example.com",
             "ada@-example.com",
             "ada\0@example.com",
+            "ada\u{2028}@example.com",
         ] {
             assert!(email(given).is_err(), "{given:?} passed");
         }

@@ -6,6 +6,8 @@ use carillon_domain::{Channel, Error, FieldError};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::notifications::attachments;
+
 /// A version as a client writes it: the parts are still plain JSON, and read by channel.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
@@ -13,7 +15,7 @@ pub struct VersionInput {
     /// The last resort of the locale fallback.
     pub default_locale: String,
     /// What senders must or may give.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "carillon_domain::json::objects")]
     pub variables: Vec<Variable>,
     /// Locale → channel → part.
     pub localizations: BTreeMap<String, Map<String, Value>>,
@@ -46,6 +48,7 @@ pub(crate) fn localization(parts: Map<String, Value>, at: &str) -> Result<Locali
             Error::invalid(FieldError::new(pointer.as_str(), "unknown_channel", error.detail))
         })?;
         let content = Content::parse(channel, part, &pointer)?;
+        attachments::check(&content, &pointer)?;
         if localization.insert(channel, content).is_some() {
             let message = format!("the channel {channel} is there twice");
             return Err(Error::invalid(FieldError::new(pointer, "duplicate_channel", message)));
@@ -63,6 +66,14 @@ pub(crate) fn check_code(code: &str) -> Result<(), Error> {
     }
     let message = "a code is 1 to 100 of A-Z, a-z, 0-9, '-', '_' and '.', and not a number or a uuid";
     Err(Error::invalid(FieldError::new("/code", "invalid_code", message)))
+}
+
+pub(crate) fn check_description(description: &str) -> Result<(), Error> {
+    if description.chars().count() > 2000 {
+        let message = "a description is at most 2,000 characters";
+        return Err(Error::invalid(FieldError::new("/description", "out_of_range", message)));
+    }
+    Ok(())
 }
 
 pub(crate) fn check_name(name: &str) -> Result<(), Error> {

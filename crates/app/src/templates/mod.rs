@@ -55,6 +55,7 @@ impl TemplateService {
         input::check_code(code)?;
         let name = name.unwrap_or(code);
         input::check_name(name)?;
+        description.map_or(Ok(()), input::check_description)?;
         let new = NewTemplate {
             uuid: self.parts.entropy.uuid(ctx.now),
             code: code.to_owned(),
@@ -85,6 +86,9 @@ impl TemplateService {
         let scope = ctx.authorize(Action::TemplateEdit)?;
         if let Some(name) = &patch.name {
             input::check_name(name)?;
+        }
+        if let Some(Some(description)) = &patch.description {
+            input::check_description(description)?;
         }
         let found = self.parts.store.templates.template_get(scope, template).await?;
         self.parts.store.templates.template_update(scope, found.id, patch, ctx.now).await

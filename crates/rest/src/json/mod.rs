@@ -81,12 +81,10 @@ fn is_json(headers: &HeaderMap) -> bool {
 /// # Errors
 /// `invalid_request` if it is not JSON, `validation_failed` with a pointer if it is not a `T`.
 pub(crate) fn read<'a, T: Deserialize<'a>>(bytes: &'a [u8], at: &str) -> Result<T, Error> {
-    // serde would take an array for a struct, field by field.
-    if bytes.trim_ascii_start().first() == Some(&b'[') {
-        serde_json::from_slice::<serde::de::IgnoredAny>(bytes).map_err(|error| not_json(&error))?;
-        return Err(json::field_error(at.to_owned(), "invalid type: sequence, expected an object"));
+    match serde_json::from_slice(bytes) {
+        Ok(json::Object(read)) => Ok(read),
+        Err(error) => Err(explain::<T>(bytes, at, &error)),
     }
-    serde_json::from_slice(bytes).map_err(|error| explain::<T>(bytes, at, &error))
 }
 
 fn explain<'a, T: Deserialize<'a>>(bytes: &'a [u8], at: &str, fast: &serde_json::Error) -> Error {
@@ -95,24 +93,17 @@ fn explain<'a, T: Deserialize<'a>>(bytes: &'a [u8], at: &str, fast: &serde_json:
         return not_json(&error);
     }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
-    match serde_path_to_error::deserialize::<_, T>(&mut deserializer) {
+    match serde_path_to_error::deserialize::<_, json::Object<T>>(&mut deserializer) {
         Ok(_) => not_json(fast),
         Err(error) => {
             let pointer = json::pointer(at, error.path());
             let error = error.into_inner();
             match error.classify() {
-                Category::Data => json::field_error(pointer, &for_people(&error.to_string())),
+                Category::Data => json::field_error(pointer, &error.to_string()),
                 _ => not_json(&error),
             }
         }
     }
-}
-
-/// serde names the types of our source; a client knows objects.
-fn for_people(sentence: &str) -> String {
-    let Some((before, after)) = sentence.split_once("expected struct ") else { return sentence.to_owned() };
-    let rest = after.split_once(' ').map_or("", |(_, rest)| rest);
-    format!("{before}expected an object {rest}").trim_end().to_owned()
 }
 
 fn not_json(error: &serde_json::Error) -> Error {

@@ -73,6 +73,7 @@ fn what_is_wrong_is_pointed_at() {
     found(r#"{"channel":"sms","recipient":{"phne":"7"}}"#, ValidationFailed, "/recipient/phne", "unknown_field");
     found(r#"{"channel":"pigeon","recipient":{}}"#, ValidationFailed, "/channel", "invalid_value");
     found("[]", ValidationFailed, "", "wrong_type");
+    found(r#"{"channel":"sms","recipient":[null,"a@b.example"]}"#, ValidationFailed, "/recipient", "wrong_type");
     found("7", ValidationFailed, "", "wrong_type");
     for text in ["", "{", "nope", r#"{"chanel":1,"#, r#"{"channel":"\ud800"}"#, r#"{"channel":1e999}"#, "{} {}", "[}"] {
         found(text, InvalidRequest, "", "");

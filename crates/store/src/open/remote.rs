@@ -48,7 +48,6 @@ pub(super) async fn open(url: &str, max_connections: u32) -> Result<Opened, Open
     let store = Store {
         work: work.clone(),
         notifications: work.clone(),
-        events: work.clone(),
         templates: repo.clone(),
         tenants: repo,
         sandbox: work,

@@ -156,7 +156,9 @@ impl Postgres {
         if let (false, Some(at)) = (left.is_empty(), ended.iter().map(|finish| finish.at).max()) {
             found.ready |= ordering::advance(&mut tx, &left, at).await?;
         }
-        let lost: Vec<&Finish> = finishes.iter().copied().filter(|f| !found.done.contains(&f.id.0)).collect();
+        let mut lost: Vec<&Finish> = finishes.iter().copied().filter(|f| !found.done.contains(&f.id.0)).collect();
+        let told = told_before(&mut tx, &lost).await?;
+        lost.retain(|finish| !told.contains(&finish.id.0));
         note_late(&mut tx, &lost).await?;
         found.lost = lost.iter().map(|finish| finish.id).collect();
         tx.commit().await?;
@@ -251,6 +253,26 @@ fn found(row: &sqlx::postgres::PgRow) -> Result<Option<Found>, sqlx::Error> {
         raised: lanes.into_iter().zip(sequences).collect(),
         lost: Vec::new(),
     }))
+}
+
+/// Outcomes that an earlier call has written, whose answer was lost for so long that it gave up: they are told in these
+/// very words.
+async fn told_before(conn: &mut PgConnection, lost: &[&Finish]) -> Result<HashSet<i64>, sqlx::Error> {
+    if lost.is_empty() {
+        return Ok(HashSet::new());
+    }
+    let ids: Vec<i64> = lost.iter().map(|finish| finish.id.0).collect();
+    let words = lost.iter().map(|finish| json(&finish.transitions)).collect::<Result<Vec<_>, _>>();
+    let words = words.map_err(|error| sqlx::Error::Encode(error.into()))?;
+    let told: Vec<i64> = sqlx::query_scalar(
+        "SELECT u.id FROM unnest($1::bigint[], $2::text[]) u(id, words)
+         WHERE EXISTS (SELECT 1 FROM events e WHERE e.id = u.id AND e.transitions = u.words)",
+    )
+    .bind(&ids)
+    .bind(&words)
+    .fetch_all(conn)
+    .await?;
+    Ok(told.into_iter().collect())
 }
 
 /// A lost lease still knows that the provider took the message: a late event, and what was held in doubt is settled.

@@ -12,8 +12,9 @@ use tokio::time::Instant;
 use super::fault::{Kind, Trouble, kind};
 use crate::error::from_sqlx;
 
-/// How long a batch is sent again before its caller hears `unavailable`.
-const PERSIST: Duration = Duration::from_secs(1);
+/// How long a batch is sent again before its caller hears `unavailable`; with a last try for a connection it is less than
+/// two seconds, and one if there is none to be had from the beginning.
+const PERSIST: Duration = Duration::from_millis(700);
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(20);
 
@@ -177,8 +178,9 @@ impl Turn<'_> {
                 Err(error) => error,
             };
             let found = kind(&error);
-            ambiguous |= found == Kind::Lost;
-            let patient = began.elapsed() < PERSIST;
+            ambiguous |= found == Kind::Lost && !matches!(error, sqlx::Error::PoolTimedOut | sqlx::Error::PoolClosed);
+            // Without a connection nothing was sent, and one has been waited for already.
+            let patient = began.elapsed() < PERSIST && (ambiguous || found == Kind::Again);
             if patient && matches!(found, Kind::Lost | Kind::Again) {
                 tokio::time::sleep(PAUSE).await;
                 continue;

@@ -115,12 +115,13 @@ impl Postgres {
         Ok(())
     }
 
+    /// A lease that is over is renewed all the same while nobody has buried its epoch: after an outage longer than it.
     async fn renew(&self) -> Result<bool, Error> {
         let epoch = self.epoch()?;
         let renewed = sqlx::query(
             "WITH k AS MATERIALIZED (SELECT id FROM lane WHERE epoch = $1 ORDER BY id FOR NO KEY UPDATE)
              UPDATE lane l SET lease_until = clock_timestamp() + make_interval(secs => $2)
-             FROM k WHERE l.id = k.id AND l.lease_until > clock_timestamp()",
+             FROM k WHERE l.id = k.id AND l.lease_until > '-infinity'",
         )
         .bind(epoch.number)
         .bind(epoch.lease)

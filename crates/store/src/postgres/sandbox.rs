@@ -46,7 +46,7 @@ impl SandboxStore for Postgres {
         let (id, uuid) = match name {
             Ref::Id(id) => (Some(*id), None),
             Ref::Uuid(uuid) => (None, Some(*uuid)),
-            Ref::Code(_) => return Err(Error::not_found("message")),
+            Ref::Code(_) => return Err(Error::not_found("sandbox message")),
         };
         let query = if id.is_some() {
             "SELECT id, channel, recipient, content, notification_uuid, at FROM sandbox_messages
@@ -56,7 +56,7 @@ impl SandboxStore for Postgres {
              WHERE tenant_id = $1 AND $2::bigint IS NULL AND notification_uuid = $3 ORDER BY id DESC LIMIT 1"
         };
         let found = sqlx::query(query).bind(scope.tenant().0).bind(id).bind(uuid).fetch_optional(&self.general).await;
-        message(&found.map_err(from_sqlx)?.ok_or_else(|| Error::not_found("message"))?)
+        message(&found.map_err(from_sqlx)?.ok_or_else(|| Error::not_found("sandbox message"))?)
     }
 
     async fn sandbox_clear(&self, scope: TenantScope) -> Result<u64, Error> {

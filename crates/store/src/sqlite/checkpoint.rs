@@ -58,6 +58,7 @@ impl Checkpoints {
             }
             Ok((true, _)) => self.not_before = Some(Instant::now() + BACKOFF),
             Err(error) => {
+                end_if_unsynced(&error);
                 tracing::warn!(%error, "the write-ahead log could not be restarted");
                 self.not_before = Some(Instant::now() + BACKOFF);
             }
@@ -72,9 +73,22 @@ fn passive(conn: &Connection, signal: &Receiver<()>, pages: &AtomicU64) {
         }
         match checkpoint(conn, "PRAGMA wal_checkpoint(PASSIVE)") {
             Ok((_, log)) => pages.store(log, Ordering::Relaxed),
-            Err(error) => tracing::warn!(%error, "checkpoint failed"),
+            Err(error) => {
+                end_if_unsynced(&error);
+                tracing::warn!(%error, "checkpoint failed");
+            }
         }
         thread::sleep(PAUSE);
+    }
+}
+
+/// A disk that has refused one sync may lie about the next: as after a failed COMMIT, the next start reads what is there.
+fn end_if_unsynced(error: &rusqlite::Error) {
+    if let Some(cause) = error.sqlite_error()
+        && cause.extended_code == rusqlite::ffi::SQLITE_IOERR_FSYNC
+    {
+        tracing::error!(%error, "a checkpoint could not be synced; the process ends");
+        std::process::abort()
     }
 }
 

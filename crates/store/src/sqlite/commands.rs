@@ -80,6 +80,7 @@ pub(super) fn retry(
     let mut n = get(conn, tenant, id)?;
     n.status = n.status.retry().map_err(Error::from)?;
     n.run += 1;
+    n.error = None;
     n.updated_at = at;
     let parked: Option<i64> =
         conn.prepare_cached("SELECT state FROM queue WHERE id = ?1")?.query_row([n.id.0], |r| r.get(0)).optional()?;
@@ -104,7 +105,7 @@ pub(super) fn retry(
         n.ordering_key,
         place.map(|place| place.seq),
     ])?;
-    conn.prepare_cached("UPDATE notifications SET status = ?2, run = ?3, updated_at = ?4 WHERE id = ?1")?
+    conn.prepare_cached("UPDATE notifications SET status = ?2, run = ?3, error = NULL, updated_at = ?4 WHERE id = ?1")?
         .execute(params![n.id.0, n.status.number(), n.run, row::micros(at)])?;
     let transitions = [Transition::new(EventKind::Replayed, at), Transition::new(EventKind::Queued, at)];
     events::append(conn, n.id.0, tenant.0, &transitions)?;

@@ -178,7 +178,7 @@ pub(super) async fn a_failed_one_can_be_retried_in_a_new_run(db: &Db) {
     let row = db.accept(email().started(Doubt::Resend)).await;
     db.finish(row, failed()).await;
     let retried = db.store.notifications.notification_retry(db.scope(), row.at(), db.now()).await.unwrap();
-    assert_eq!((retried.status, retried.run, retried.attempts), (Status::Queued, 2, 1));
+    assert_eq!((retried.status, retried.run, retried.attempts, &retried.error), (Status::Queued, 2, 1, &None));
     assert_eq!(retried, db.get(row).await);
     assert_eq!(dead(db, &DeadLetterFilter::default()).await, []);
     assert_eq!(db.timeline(row).await[5..], ["notification.replayed", "notification.queued"]);

@@ -127,3 +127,20 @@ async fn a_poisoned_unit_is_answered_alone_and_json_is_none() {
     assert_eq!(f.count("SELECT count(*) FROM queue").await, 62);
     f.end().await;
 }
+
+/// A finish that was in and gave up waiting for its answer is asked again as a new batch.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_outcome_that_is_in_is_not_told_twice() {
+    let Some(f) = fixture().await else { return };
+    let store = f.process(LEASE).await;
+    store.accept(&[unit(vec![f.mail(held(1)), f.mail(held(2))])]).await.remove(0).unwrap();
+    let outcomes: Vec<_> = [1, 2].map(|id| finish(NotificationId(id), hold(id))).into();
+    store.finish(&outcomes[..1], &[]).await.unwrap();
+    for lane in &store.epoch().unwrap().finish {
+        lane.strand(0, 0);
+    }
+    assert_eq!(store.finish(&outcomes, &[]).await.unwrap().lost, [], "one was done before, the other is now");
+    assert_eq!(f.count("SELECT count(*) FROM events WHERE id = 1").await, 2, "its acceptance and its outcome");
+    assert_eq!(f.count("SELECT count(*) FROM queue").await, 0);
+    f.end().await;
+}

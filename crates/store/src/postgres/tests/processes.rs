@@ -94,3 +94,20 @@ async fn a_zombie_can_do_nothing_after_its_rescue() {
     assert_eq!(f.count("SELECT count(*) FROM intent").await, 0);
     f.end().await;
 }
+
+/// After an outage that was longer than the lease.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_that_is_over_can_be_renewed_until_somebody_takes_it_over() {
+    let Some(f) = fixture().await else { return };
+    let store = f.process(Duration::from_millis(400)).await;
+    let item = f.mail(held(1));
+    let id = item.notification.id;
+    store.accept(&[unit(vec![item])]).await.remove(0).unwrap();
+    tokio::time::sleep(Duration::from_millis(600)).await;
+    assert!(store.accept(&[unit(vec![f.mail(held(2))])]).await.remove(0).is_err());
+    assert_eq!(store.rescue(at(30)).await.unwrap().rows, 0, "nobody buries himself");
+    assert!(store.heartbeat().await.unwrap());
+    store.accept(&[unit(vec![f.mail(held(3))])]).await.remove(0).unwrap();
+    assert_eq!(store.finish(&[finish(id, hold(1))], &[]).await.unwrap().lost, []);
+    f.end().await;
+}
