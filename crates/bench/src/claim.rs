@@ -20,7 +20,7 @@ use crate::server;
 /// Rows of one claim.
 const LIMIT: u32 = 500;
 /// Claims that are timed at each size.
-const CLAIMS: usize = 21;
+const CLAIMS: usize = 9;
 /// Tenants that share the backlog; the first owns half of it.
 const TENANTS: i64 = 1_000;
 const GROUP: usize = 500;

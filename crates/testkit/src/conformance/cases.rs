@@ -103,6 +103,7 @@ macro_rules! conformance_cases {
                 dead_letters_are_filtered_and_paged [dead_letter_list dead_letter_get]
             }
             templates {
+                what_changed_lately_is_told_once_it_is_committed [template_changes]
                 a_template_is_found_by_id_uuid_and_code [template_create template_get]
                 a_code_is_taken_once_per_tenant_until_it_is_deleted [template_create template_delete]
                 templates_are_listed_by_id_in_pages [template_list template_codes]
