@@ -32,7 +32,7 @@ pub(crate) fn uid() -> Result<u32> {
 /// Brings what the tests call by name and the machine lacks, PostgreSQL among it when `postgres` says so.
 pub(crate) fn programs(postgres: bool) -> Result<()> {
     let mut missing: Vec<_> =
-        ["strace", "openssl", "python3"].into_iter().filter(|program| find(program).is_none()).collect();
+        ["strace", "openssl", "python3", "curl"].into_iter().filter(|program| find(program).is_none()).collect();
     if missing.contains(&"python3") {
         missing.push("python3-venv");
     }
@@ -40,6 +40,21 @@ pub(crate) fn programs(postgres: bool) -> Result<()> {
         missing.push("postgresql");
     }
     if missing.is_empty() { Ok(()) } else { apt(&missing) }
+}
+
+/// The driver of a Chromium. `None` where apt has none: then the tests of pages are left out, and that is said.
+pub(crate) fn chromedriver() -> Option<PathBuf> {
+    if let Some(driver) = std::env::var_os("CARILLON_TEST_CHROMEDRIVER") {
+        return Some(driver.into());
+    }
+    if find("chromedriver").is_none() {
+        apt(&["chromium", "chromium-driver", "fonts-dejavu-core"]).ok();
+    }
+    let driver = find("chromedriver");
+    if driver.is_none() {
+        println!("LEFT OUT: tests of pages; CARILLON_TEST_CHROMEDRIVER could name Chromium's driver");
+    }
+    driver
 }
 
 /// The folder of PostgreSQL's programs: `CARILLON_TEST_PG_BIN`, or the newest that is installed.

@@ -56,6 +56,7 @@ fn start() -> Result<()> {
 pub(crate) struct Servers {
     postgres: String,
     bin: Option<PathBuf>,
+    chromedriver: Option<PathBuf>,
     /// A Python that has aiosmtpd.
     pub(crate) python: PathBuf,
 }
@@ -79,7 +80,7 @@ impl Servers {
                 "LEFT OUT: tests that kill a PostgreSQL of their own; CARILLON_TEST_PG_BIN could name its programs"
             );
         }
-        Ok(Self { postgres, bin, python })
+        Ok(Self { postgres, bin, chromedriver: install::chromedriver(), python })
     }
 
     /// Where the suites find them. `CARILLON_TEST_REQUIRE` makes a missing one a failure: it is set if nothing is missing.
@@ -87,6 +88,11 @@ impl Servers {
         let mut variables = vec![
             ("CARILLON_TEST_POSTGRES", self.postgres.clone()),
             ("CARILLON_TEST_PYTHON", self.python.display().to_string()),
+            // Of a browser alone the test machine may be without.
+            (
+                "CARILLON_TEST_CHROMEDRIVER",
+                self.chromedriver.as_ref().map_or_else(|| "none".to_owned(), |driver| driver.display().to_string()),
+            ),
         ];
         if let Some(bin) = &self.bin {
             variables.push(("CARILLON_TEST_PG_BIN", bin.display().to_string()));

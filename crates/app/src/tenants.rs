@@ -102,6 +102,7 @@ impl TenantService {
         check_name(&request.name)?;
         check_roles(ctx, &request.roles)?;
         check_scopes(request.scopes.as_deref())?;
+        check_reach(ctx, &request)?;
         if request.expires_at.is_some_and(|at| at <= ctx.now) {
             return Err(Error::invalid(FieldError::new("/expiresAt", "in_the_past", "expiresAt is in the past")));
         }
@@ -169,6 +170,19 @@ fn check_roles(ctx: &OpCtx, roles: &[Role]) -> Result<(), Error> {
         return Err(Error::new(ErrorCode::Forbidden, "only a platform administrator makes another"));
     }
     Ok(())
+}
+
+/// A narrowed key makes keys within its scopes only, and a test key test keys only: neither is a way around itself.
+fn check_reach(ctx: &OpCtx, request: &KeyRequest) -> Result<(), Error> {
+    if ctx.principal.kind == KeyKind::Test && request.kind != KeyKind::Test {
+        return Err(Error::new(ErrorCode::Forbidden, "a test key makes test keys only"));
+    }
+    let Some(own) = &ctx.principal.scopes else { return Ok(()) };
+    let within = |scopes: &Vec<String>| scopes.iter().all(|scope| own.contains(scope));
+    if request.scopes.as_ref().is_some_and(within) {
+        return Ok(());
+    }
+    Err(Error::new(ErrorCode::Forbidden, "a key with scopes makes keys with the same or fewer scopes"))
 }
 
 fn check_scopes(scopes: Option<&[String]>) -> Result<(), Error> {

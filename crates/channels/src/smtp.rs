@@ -42,7 +42,7 @@ pub struct SmtpConfig {
     pub ca_file: Option<std::path::PathBuf>,
     /// The sender, such as `Shop <no-reply@shop.example>`.
     pub from: String,
-    /// The most connections that are open at a time; 64 is plenty for one server.
+    /// The most connections that are open at a time; 32 is plenty for one server.
     pub connections: usize,
     /// For the `Date` of a message.
     pub clock: Arc<dyn Clock>,

@@ -13,7 +13,7 @@ const LINKS: &str = "<base target=\"_blank\">";
 /// Draws it.
 pub(crate) fn show(body: &mut String, email: &Email, to: &str) {
     let (subject, to) = (Escaped(&email.subject), Escaped(to));
-    let _ = write!(body, "<article class=\"mail\"><h1>{subject}</h1><dl><dt>To</dt><dd>{to}</dd>");
+    let _ = write!(body, "<article class=\"mail\"><h2>{subject}</h2><dl><dt>To</dt><dd>{to}</dd>");
     if let Some(reply_to) = &email.reply_to {
         let _ = write!(body, "<dt>Reply to</dt><dd>{}</dd>", Escaped(reply_to));
     }

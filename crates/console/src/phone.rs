@@ -61,7 +61,7 @@ fn row(body: &mut String, message: &InApp) {
 }
 
 fn words(body: &mut String, title: &str, text: &str, link: Option<&str>) {
-    let _ = write!(body, "<h1>{}</h1><p>{}</p>", Escaped(title), Escaped(text));
+    let _ = write!(body, "<h2>{}</h2><p>{}</p>", Escaped(title), Escaped(text));
     if let Some(link) = link {
         let shown = Escaped(link);
         let _ = if is_web(link) {

@@ -65,7 +65,7 @@ pub(crate) fn message(message: &SandboxMessage) -> Page {
     let mut body = head();
     let _ = write!(
         body,
-        "<main><p><a href=\"/sandbox\">← Inbox</a></p><p class=\"meta\"><span class=\"tag\">{}</span> to <b>{}</b> {}</p>",
+        "<main><p><a href=\"/sandbox\">← Inbox</a></p><h1><span class=\"tag\">{}</span> to {}</h1><p class=\"meta\">{}</p>",
         message.channel,
         Escaped(&message.to),
         time(message),

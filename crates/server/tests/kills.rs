@@ -78,7 +78,7 @@ async fn die_and_recover(kind: Kind, point: &str, nth: usize) {
 
     let mut doomed = start(&launch.clone().env("CARILLON_CRASH_AT", format!("{point}:{nth}"))).await;
     let client = Client::new(doomed.url(""), doomed.key());
-    let load = Load::new(vec![client.clone()]).most(MESSAGES).batches(20, 20).scheduled_every(25);
+    let load = Load::new(vec![client.clone()]).most(MESSAGES).batches(20, 20).scheduled(25, Duration::from_secs(1));
     let load = load.start(&scene.journal()).unwrap();
     let died = doomed.until_end(Duration::from_secs(20)).await;
     let signal = died.unwrap_or_else(|| panic!("{what}: never passed there")).signal();

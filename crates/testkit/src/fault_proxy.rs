@@ -193,7 +193,7 @@ async fn forward(
     let wanted = |sql: &str| shared.watched.iter().any(|text| sql.contains(text));
     while let Some(frame) = frames.next(wanted) {
         if let (Fault::LoseAnswers { every }, true) = (fault, frame.decisive)
-            && shared.decisive.fetch_add(1, Ordering::Relaxed) % every.max(1) == 0
+            && shared.decisive.fetch_add(1, Ordering::Relaxed).is_multiple_of(every.max(1))
         {
             let turn = shared.lost.fetch_add(1, Ordering::Relaxed) % 3;
             if turn != 1 {

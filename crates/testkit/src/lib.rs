@@ -8,6 +8,7 @@
     reason = "the ground that tests stand on: if it gives way, the test ends there"
 )]
 
+pub mod browser;
 pub mod certs;
 pub mod conformance;
 pub mod disk;

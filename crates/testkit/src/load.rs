@@ -60,7 +60,7 @@ pub struct Load {
     rate: Option<u32>,
     most: usize,
     batch: Option<(usize, usize)>,
-    scheduled_every: Option<usize>,
+    scheduled: Option<(usize, Duration)>,
     email_only: bool,
 }
 
@@ -73,7 +73,7 @@ impl Load {
             rate: None,
             most: usize::MAX,
             batch: None,
-            scheduled_every: None,
+            scheduled: None,
             email_only: false,
         }
     }
@@ -109,10 +109,10 @@ impl Load {
         Self { batch: Some((every, of)), ..self }
     }
 
-    /// Every `every`th notification is to be sent a second later: the queue's table brings it, not the memory.
+    /// Every `every`th notification is to be sent so much later: the queue's table brings it, not the memory.
     #[must_use]
-    pub fn scheduled_every(self, every: usize) -> Self {
-        Self { scheduled_every: Some(every), ..self }
+    pub fn scheduled(self, every: usize, later: Duration) -> Self {
+        Self { scheduled: Some((every, later)), ..self }
     }
 
     /// Nothing but e-mail; one in four goes by SMS or into the app otherwise.
@@ -222,8 +222,8 @@ fn try_u32(number: usize) -> u32 {
 
 impl Shared {
     fn item(&self, number: usize) -> Item {
-        let scheduled = self.load.scheduled_every.is_some_and(|every| number % every == every - 1);
-        Item::new(number, scheduled, self.load.email_only)
+        let due = self.load.scheduled.filter(|(every, _)| number % every == every - 1);
+        Item::new(number, due.map(|(_, later)| later), self.load.email_only)
     }
 }
 
@@ -244,7 +244,8 @@ async fn request(shared: &Shared, number: usize, items: &[Item], batch: bool) {
             Ok((202, answer)) => return accept(shared, items, &answer, batch).await,
             Ok((status, answer)) => {
                 // Too much at once, or a database that is away: later. Anything else is a mistake of the test.
-                assert!(matches!(status, 409 | 429 | 503 | 507), "{status}: {answer}");
+                assert!(matches!(status, 409 | 429 | 503 | 504 | 507), "{status}: {answer}");
+                doubtful |= status == 504;
                 *shared.taken.lock().refused.entry(status).or_default() += 1;
             }
             Err(NoAnswer::Unreachable) => shared.taken.lock().unreachable += 1,

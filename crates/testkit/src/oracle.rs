@@ -61,7 +61,7 @@ impl Oracle<'_> {
         Findings {
             accepted: self.taken.receipts.len(),
             duplicates: usize::try_from(self.ledger.duplicates()).unwrap_or(usize::MAX),
-            doubted: stories.values().filter(|story| lattice::doubted(story)).count(),
+            doubted: stories.values().filter(|story| story.is_doubted()).count(),
         }
     }
 
@@ -155,7 +155,7 @@ impl Oracle<'_> {
         }
         let arrived: BTreeSet<String> = self.ledger.effects().into_iter().map(|effect| effect.id).collect();
         for uuid in arrived.iter().filter(|uuid| self.ledger.count(uuid) > 1) {
-            if !stories.get(uuid).is_some_and(lattice::doubted) {
+            if !stories.get(uuid).is_some_and(Story::is_doubted) {
                 wrong.push(format!("{uuid} was sent twice, and its timeline does not say so"));
             }
         }

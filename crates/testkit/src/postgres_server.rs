@@ -48,12 +48,13 @@ impl PostgresServer {
             leave_out("a PostgreSQL that dies", "CARILLON_TEST_PG_BIN is not set");
             return None;
         };
+        let port = crate::port::free_port().expect("a free port");
         let mut server = Self {
             enter: disk.map_or_else(Vec::new, Disk::enter),
             bin: bin.into(),
             data: folder.join("data"),
-            log: std::env::temp_dir().join(format!("carillon-postgres-{}.log", uuid::Uuid::new_v4())),
-            port: crate::port::free_port().expect("a free port"),
+            log: std::env::temp_dir().join(format!("carillon-postgres-{}-{port}.log", std::process::id())),
+            port,
             child: None,
         };
         if disk.is_none() {
@@ -66,7 +67,7 @@ impl PostgresServer {
         let file = server.data.join("postgresql.conf");
         let file = disk.map_or(file.clone(), |disk| disk.outside(&file));
         let mut file = File::options().append(true).open(file).expect("initdb has made it");
-        write!(file, "{SETTINGS}port = {}\n", server.port).expect("there is room");
+        writeln!(file, "{SETTINGS}port = {port}").expect("there is room");
         server.start().await;
         Some(server)
     }

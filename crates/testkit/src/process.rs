@@ -217,6 +217,11 @@ impl Client {
         Self { http: http_client(), base: base.into(), key: key.into() }
     }
 
+    /// Its key.
+    pub fn key(&self) -> &str {
+        &self.key
+    }
+
     /// `GET path`: status and body.
     pub async fn get(&self, path: &str) -> (u16, Value) {
         // A kept connection may be one to a process that is gone; asking again does no harm.

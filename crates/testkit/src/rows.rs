@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use carillon_domain::Status;
 use carillon_domain::notification::event::Transition;
+use carillon_domain::{EventKind, Status};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection};
 use sqlx::{Connection as _, PgConnection};
 use uuid::Uuid;
@@ -27,6 +27,13 @@ pub struct Story {
     pub transitions: Vec<Transition>,
 }
 
+impl Story {
+    /// Whether the timeline says that a provider may have it.
+    pub fn is_doubted(&self) -> bool {
+        self.transitions.iter().any(|transition| transition.kind == EventKind::Unknown)
+    }
+}
+
 const STORIES: &str =
     "SELECT n.uuid, n.status, e.transitions FROM notifications n LEFT JOIN events e ON e.id = n.id ORDER BY ";
 
@@ -39,6 +46,21 @@ impl Rows {
     /// Queue rows with work in them: neither done nor parked.
     pub async fn working(&self) -> i64 {
         self.count("SELECT count(*) FROM queue WHERE state <> 3").await
+    }
+
+    /// Queue rows that a process has in its memory.
+    pub async fn leased(&self) -> i64 {
+        self.count("SELECT count(*) FROM queue WHERE state = 1").await
+    }
+
+    /// The lives of processes (epochs) that hold rows.
+    pub async fn owners(&self) -> Vec<i64> {
+        let statement = "SELECT DISTINCT owner FROM queue WHERE owner IS NOT NULL";
+        match self {
+            Self::Sqlite(file) => sqlx::query_scalar(statement).fetch_all(&mut sqlite(file).await).await,
+            Self::Postgres(url) => sqlx::query_scalar(statement).fetch_all(&mut postgres(url).await).await,
+        }
+        .expect("the database can be read")
     }
 
     /// Leases of nobody: parked rows with an owner, and rows of processes that have ended and are not cleared away.

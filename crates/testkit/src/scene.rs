@@ -74,6 +74,25 @@ impl Scene {
         self.provider.ledger()
     }
 
+    /// The URL of its database, if that is PostgreSQL.
+    pub fn database_url(&self) -> Option<String> {
+        self.database.as_ref().map(TestDatabase::url)
+    }
+
+    /// Where the server of its database listens, for a proxy in front of it.
+    pub fn database_address(&self) -> Option<std::net::SocketAddr> {
+        let url = self.database_url()?;
+        let (_, place) = url.split('/').nth(2)?.rsplit_once('@')?;
+        place.parse().ok()
+    }
+
+    /// The URL of its database through a proxy on `port`, who reads along: without TLS.
+    pub fn database_url_at(&self, port: u16) -> Option<String> {
+        let url = self.database_url()?;
+        let address = self.database_address()?;
+        Some(format!("{}?sslmode=disable", url.replace(&address.to_string(), &format!("127.0.0.1:{port}"))))
+    }
+
     /// What lies in the database.
     pub fn rows(&self) -> Rows {
         match &self.database {

@@ -30,6 +30,8 @@ pub struct Call {
     pub id: String,
     /// The address.
     pub to: String,
+    /// The whole body.
+    pub mail: serde_json::Value,
 }
 
 /// What the stand-in does with a call that keeps the contract.
@@ -233,7 +235,8 @@ async fn receive(request: Request<Incoming>, shared: &Shared) -> Result<Call, (u
         return Err((415, "Content-Type should be application/json.".to_owned()));
     }
     let (id, to) = contract::check(&body).map_err(|message| (400, message))?;
-    Ok(Call { number: shared.calls.fetch_add(1, Ordering::Relaxed), id, to })
+    let mail = serde_json::from_slice(&body).map_err(|error| (400, error.to_string()))?;
+    Ok(Call { number: shared.calls.fetch_add(1, Ordering::Relaxed), id, to, mail })
 }
 
 fn response(status: u16, body: Body) -> Response<Body> {

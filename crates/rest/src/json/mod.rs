@@ -4,15 +4,18 @@ mod scan;
 
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
-use carillon_domain::{Error, ErrorCode, json};
+use carillon_domain::{Error, ErrorCode, FieldError, json};
 use http::{HeaderMap, header};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
+use serde_json::value::RawValue;
 
 use crate::Shared;
 use crate::body;
 use crate::problem::Problem;
+
+const UNREADABLE: &str = "this holds half a surrogate pair, or a number beyond all bounds";
 
 /// A body of at most 1 MiB, read into `T`.
 pub(crate) struct Json<T>(pub(crate) T);
@@ -21,19 +24,44 @@ impl<T: DeserializeOwned> FromRequest<Shared> for Json<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &Shared) -> Result<Self, Problem> {
-        let bytes = checked(request, body::LIMIT).await?;
+        let bytes = received(request, body::LIMIT).await?;
+        scan::check(&bytes)?;
         Ok(Self(read(&bytes, "")?))
     }
 }
 
-/// The checked bytes of a batch: at most 8 MiB.
-pub(crate) struct BatchBytes(pub(crate) Bytes);
+/// The checked bytes of a batch, at most 8 MiB, whose items are read one by one.
+pub(crate) struct BatchBytes {
+    pub(crate) bytes: Bytes,
+    /// Some item holds U+0000.
+    has_nul: bool,
+}
+
+impl BatchBytes {
+    /// Reads one item, with pointers from there.
+    ///
+    /// # Errors
+    /// `validation_failed`, also for what only a parser of values sees, such as half a surrogate pair: the batch around
+    /// it was JSON, and the other items are not at fault.
+    pub(crate) fn item<'a, T: Deserialize<'a>>(&self, item: &'a RawValue) -> Result<T, Error> {
+        let bytes = item.get().as_bytes();
+        if self.has_nul {
+            scan::check(bytes)?;
+        }
+        read(bytes, "").map_err(|error| match error.code {
+            ErrorCode::InvalidRequest => Error::invalid(FieldError::new("", "unreadable", UNREADABLE)),
+            _ => error,
+        })
+    }
+}
 
 impl FromRequest<Shared> for BatchBytes {
     type Rejection = Problem;
 
     async fn from_request(request: Request, _state: &Shared) -> Result<Self, Problem> {
-        Ok(Self(checked(request, body::BATCH_LIMIT).await?))
+        let bytes = received(request, body::BATCH_LIMIT).await?;
+        let has_nul = scan::check_but_nul(&bytes)?;
+        Ok(Self { bytes, has_nul })
     }
 }
 
@@ -58,14 +86,12 @@ impl FromRequest<Shared> for NoBody {
     }
 }
 
-async fn checked(request: Request, limit: usize) -> Result<Bytes, Error> {
+async fn received(request: Request, limit: usize) -> Result<Bytes, Error> {
     let (parts, body) = request.into_parts();
     if !is_json(&parts.headers) {
         return Err(Error::new(ErrorCode::UnsupportedMediaType, "the body must be application/json"));
     }
-    let bytes = body::read(&parts.headers, body, limit).await?;
-    scan::check(&bytes)?;
-    Ok(bytes)
+    body::read(&parts.headers, body, limit).await
 }
 
 /// `application/json`, with or without parameters.

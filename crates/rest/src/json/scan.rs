@@ -20,7 +20,15 @@ const FEW: usize = 24;
 /// # Errors
 /// `invalid_request` for depth and duplicates, `validation_failed` for NUL.
 pub(super) fn check(bytes: &[u8]) -> Result<(), Error> {
-    Scan { bytes, at: 0, open: Vec::with_capacity(8), keys: Vec::with_capacity(16), key_next: false }.run()
+    Scan::new(bytes, true).run().map(drop)
+}
+
+/// Checks all but NUL: whether there is one, so that whoever reads the parts one by one can refuse just theirs.
+///
+/// # Errors
+/// `invalid_request` for depth and duplicates.
+pub(super) fn check_but_nul(bytes: &[u8]) -> Result<bool, Error> {
+    Scan::new(bytes, false).run()
 }
 
 struct Scan<'a> {
@@ -31,6 +39,9 @@ struct Scan<'a> {
     keys: Vec<Cow<'a, [u8]>>,
     /// The next string is a key.
     key_next: bool,
+    /// The first NUL ends it.
+    refuses_nul: bool,
+    has_nul: bool,
 }
 
 /// An object or array that is open.
@@ -45,7 +56,12 @@ struct Open<'a> {
 }
 
 impl<'a> Scan<'a> {
-    fn run(mut self) -> Result<(), Error> {
+    fn new(bytes: &'a [u8], refuses_nul: bool) -> Self {
+        let (open, keys) = (Vec::with_capacity(8), Vec::with_capacity(16));
+        Self { bytes, at: 0, open, keys, key_next: false, refuses_nul, has_nul: false }
+    }
+
+    fn run(mut self) -> Result<bool, Error> {
         while let Some(&byte) = self.bytes.get(self.at) {
             self.at += 1;
             match byte {
@@ -56,7 +72,7 @@ impl<'a> Scan<'a> {
                 _ => {}
             }
         }
-        Ok(())
+        Ok(self.has_nul)
     }
 
     fn enter(&mut self, is_object: bool) -> Result<(), Error> {
@@ -105,7 +121,8 @@ impl<'a> Scan<'a> {
         if std::mem::take(&mut self.key_next) {
             self.key(text, escaped)?;
         }
-        if nul {
+        self.has_nul |= nul;
+        if nul && self.refuses_nul {
             let message = "the character U+0000 is not allowed";
             return Err(Error::invalid(FieldError::new(self.pointer(), "control_character", message)));
         }

@@ -58,6 +58,8 @@ fn nul_is_refused_where_it_stands() {
     assert_eq!(error.code, ErrorCode::ValidationFailed);
     assert_eq!(error.fields[0].pointer, "/a/1/c~1d");
     assert!(scan::check(br#"{"a":"\\u0000"}"#).is_ok());
+    assert!(scan::check_but_nul(br#"{"a":"\u0000"}"#).is_ok_and(|has_nul| has_nul));
+    assert!(scan::check_but_nul(br#"{"a":"\\u0000"}"#).is_ok_and(|has_nul| !has_nul));
 }
 
 #[test]

@@ -117,14 +117,14 @@ async fn batch(
     State(state): State<Shared>,
     Caller(ctx): Caller,
     Idempotency(key): Idempotency,
-    BatchBytes(bytes): BatchBytes,
+    batch: BatchBytes,
 ) -> Answer {
-    let body: BatchBody<'_> = json::read(&bytes, "")?;
+    let body: BatchBody<'_> = json::read(&batch.bytes, "")?;
     if !(1..=BATCH).contains(&body.notifications.len()) {
         let message = format!("a batch has 1 to {BATCH} notifications");
         return Err(Error::invalid(FieldError::new("/notifications", "out_of_range", message)).into());
     }
-    let items = body.notifications.iter().map(|item| json::read(item.get().as_bytes(), "")).collect();
+    let items = body.notifications.iter().map(|item| batch.item(item)).collect();
     let sent = state.app.notifications.notification_send_batch(&ctx, items, body.atomic, key.as_ref()).await?;
     Ok(answer::accepted(sent.body, sent.replayed))
 }

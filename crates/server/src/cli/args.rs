@@ -309,7 +309,7 @@ pub(crate) enum DeadLetterCommand {
     #[command(after_help = "Example: carillon dead-letter replay --since 12h --provider smtp")]
     Replay {
         /// Only this one
-        #[arg(conflicts_with_all = ["since", "until", "provider", "reason", "channel"], required_unless_present_any = ["since", "until", "provider", "reason", "channel", "all"])]
+        #[arg(conflicts_with_all = ["since", "until", "provider", "reason", "channel"], conflicts_with = "all")]
         id: Option<String>,
         /// All there are
         #[arg(long)]

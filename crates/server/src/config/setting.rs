@@ -142,7 +142,7 @@ fn one_of(words: &[impl AsRef<str>]) -> String {
 
 /// Looks like an address; the mail library has the last word.
 fn is_mailbox(value: &str) -> bool {
-    let address = match value.split_once('<') {
+    let address = match value.rsplit_once('<') {
         Some((_, rest)) => match rest.trim_end().strip_suffix('>') {
             Some(address) => address,
             None => return false,

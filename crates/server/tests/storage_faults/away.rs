@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use carillon_testkit::fault_proxy::Fault;
+use carillon_testkit::process::Client;
+use carillon_testkit::scene::start;
 
 use super::common::{Heard, RECOVERY, Storm};
 use super::lost_answers::Proxied;
@@ -28,23 +30,31 @@ async fn a_database_that_is_away_is_a_503_and_nothing_is_accepted() {
     proxied.proxy.set(Fault::None);
     let storm = Storm::start(&proxied.client, 4);
     storm.accepts(20, RECOVERY).await;
-    let back = storm.stop().await;
-    heard.taken.receipts.extend(back.taken.receipts);
-    heard.taken.unanswered.extend(back.taken.unanswered);
+    heard.join(storm.stop().await);
     proxied.end(&heard).await;
 }
 
-/// The lease is over when the database comes back, and nobody has taken anything over: the process goes on.
+/// The leases of two processes are over when the database comes back. Neither takes the other for dead: both go on.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_is_away_for_longer_than_the_lease_needs_no_restart() {
     let Some(proxied) = Proxied::new().await else { return };
-    let storm = Storm::start(&proxied.client, 4);
-    storm.accepts(50, RECOVERY).await;
+    let mut second = start(&proxied.launch()).await;
+    let clients = [proxied.client.clone(), Client::new(second.url(""), proxied.carillon.key())];
+    let storms = clients.each_ref().map(|client| Storm::start(client, 2));
+    for storm in &storms {
+        storm.accepts(30, RECOVERY).await;
+    }
     proxied.proxy.set(Fault::Refuse);
-    tokio::time::sleep(Duration::from_secs(12)).await;
+    tokio::time::sleep(Duration::from_secs(6)).await;
     proxied.proxy.set(Fault::None);
-    storm.accepts(20, RECOVERY).await;
-    let heard = storm.stop().await;
+    let mut heard = Heard::default();
+    for storm in storms {
+        storm.accepts(20, RECOVERY).await;
+        heard.join(storm.stop().await);
+    }
     heard.assert_refused_well();
+    // Until whoever wanted to bury the other would have done so.
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    assert!(second.until_end(Duration::ZERO).await.is_none(), "{}", second.output());
     proxied.end(&heard).await;
 }

@@ -70,18 +70,28 @@ impl Heard {
                 self.taken.receipts.push(Receipt { uuid, name, email: true });
             }
             Some(answer) => {
-                // A commit whose answer was lost may be in all the same.
-                self.taken.unanswered.push(name);
+                if answer.status == 504 {
+                    // A commit whose answer was lost may be in all the same.
+                    self.taken.unanswered.push(name);
+                }
                 self.refusals.push(answer.clone());
             }
             None => self.taken.unanswered.push(name),
         }
     }
 
-    /// Each refusal is `unavailable`, with 503 or 507, and in time.
+    /// What another heard counts too.
+    pub(crate) fn join(&mut self, other: Self) {
+        self.taken.receipts.extend(other.taken.receipts);
+        self.taken.unanswered.extend(other.taken.unanswered);
+        self.refusals.extend(other.refusals);
+    }
+
+    /// Each refusal is in time, and `unavailable` with 503 or 507; 504 if nobody knows whether it was written.
     pub(crate) fn assert_refused_well(&self) {
         for Answer { status, body, took } in &self.refusals {
-            assert!(matches!(status, 503 | 507) && body["code"] == "unavailable", "{status}: {body}");
+            let code = if *status == 504 { "deadline_exceeded" } else { "unavailable" };
+            assert!(matches!(status, 503 | 504 | 507) && body["code"] == code, "{status}: {body}");
             assert!(*took < PATIENCE, "{status} after {took:?}: {body}");
         }
     }

@@ -37,18 +37,21 @@ async fn on_a_full_disk_sqlite_refuses_keeps_what_it_has_and_recovers() {
     storm.accepts(100, RECOVERY).await;
     disk.fill().unwrap();
     storm.refuses(20, RECOVERY).await;
-    // The log may have room left for so little; anything but a yes or a no for now would be wrong.
-    let (status, answer) = client.post("/api/v1/templates", &json!({"code": "full", "name": "Full"})).await;
-    assert!(matches!(status, 201 | 503), "{answer}");
     until(|| !ballast.exists(), "the ballast is given up for outcomes").await;
     // What the ballast gave is taken too: now nothing at all can be written.
     disk.fill().unwrap();
     storm.refuses(20, RECOVERY).await;
+    let fitted = templates_until_full(&client).await;
 
     disk.free().unwrap();
     storm.accepts(20, RECOVERY).await;
     let heard = storm.stop().await;
     heard.assert_refused_well();
+    // Configuration has a writer of its own: it must have come out of its failed transaction, and keep what it said.
+    assert_eq!(template(&client, fitted).await, 201);
+    for n in 0..=fitted {
+        assert_eq!(template(&client, n).await, 409, "template {n} of {fitted}");
+    }
     assert_delivered_once(&heard, &client, &scene).await;
     assert!(ballast.exists(), "there is room for the ballast again");
 
@@ -78,6 +81,23 @@ async fn when_postgresql_has_no_room_nothing_is_lost_and_it_recovers() {
     let heard = storm.stop().await;
     heard.assert_refused_well();
     heard.judge(&scene, Rows::Postgres(server.url()), &client, 0).await;
+}
+
+async fn template(client: &Client, n: usize) -> u16 {
+    let body = json!({"code": format!("full-{n}"), "name": "Full", "description": "x".repeat(400)});
+    let (status, answer) = client.post("/api/v1/templates", &body).await;
+    assert!(matches!(status, 201 | 409) || answer["code"] == "unavailable", "{status}: {answer}");
+    status
+}
+
+/// The log may have room left for some. The first that does not fit is told so.
+async fn templates_until_full(client: &Client) -> usize {
+    for n in 0..5_000 {
+        if template(client, n).await == 503 {
+            return n;
+        }
+    }
+    panic!("there is room without end")
 }
 
 async fn until(met: impl Fn() -> bool, what: &str) {

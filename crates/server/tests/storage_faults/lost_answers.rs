@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use carillon_testkit::fault_proxy::{Fault, FaultProxy};
-use carillon_testkit::process::{Carillon, Client};
+use carillon_testkit::process::{Carillon, Client, Launch};
 use carillon_testkit::rows::Rows;
 use carillon_testkit::scene::{Kind, Scene, start};
 use carillon_testkit::sendgrid::Answer;
@@ -20,6 +20,7 @@ const WATCHED: &[&str] = &["INSERT INTO notifications", "DELETE FROM queue", "CO
 pub(crate) struct Proxied {
     pub(crate) scene: Scene,
     pub(crate) proxy: FaultProxy,
+    url: String,
     pub(crate) carillon: Carillon,
     pub(crate) client: Client,
 }
@@ -35,9 +36,15 @@ impl Proxied {
         url.set_host(Some("127.0.0.1")).unwrap();
         url.set_port(Some(proxy.port())).unwrap();
         url.set_query(Some("sslmode=disable"));
-        let carillon = start(&scene.launch().env("DATABASE_URL", url.to_string())).await;
+        let url = String::from(url);
+        let carillon = start(&launch(&scene, &url)).await;
         let client = Client::new(carillon.url(""), carillon.key());
-        Some(Self { scene, proxy, carillon, client })
+        Some(Self { scene, proxy, url, carillon, client })
+    }
+
+    /// How to start one more process on the same database.
+    pub(crate) fn launch(&self) -> Launch {
+        launch(&self.scene, &self.url)
     }
 
     pub(crate) async fn end(mut self, heard: &Heard) {
@@ -46,6 +53,10 @@ impl Proxied {
         self.carillon.kill();
         self.scene.end().await;
     }
+}
+
+fn launch(scene: &Scene, url: &str) -> Launch {
+    scene.launch().env("DATABASE_URL", url).env("CARILLON_LEASE_SECONDS", "5")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

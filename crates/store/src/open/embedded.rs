@@ -8,8 +8,10 @@ use std::time::Duration;
 
 use carillon_ports::Store;
 use sea_orm::DatabaseConnection;
-use sqlx::ConnectOptions as _;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+use sqlx::{ConnectOptions as _, Connection as _};
 
 use super::error::{OpenError, migrated};
 use super::{Guard, Opened, Pools};
@@ -93,9 +95,19 @@ impl Place {
             .max_connections(connections)
             .max_lifetime(None)
             .idle_timeout(None)
+            .after_release(|connection, _| Box::pin(is_clean(connection)))
             .connect_with(change(options));
         pool.await.map_err(|error| OpenError::database(&self.description, error))
     }
+}
+
+/// Whether a connection that comes back is out of its transaction. When the disk is full SQLite may end a transaction by
+/// itself; the driver does not notice, counts the next one as nested, and rolls that one back only to its beginning: it
+/// would hold the write lock for ever. Such a connection is closed.
+async fn is_clean(connection: &mut SqliteConnection) -> sqlx::Result<bool> {
+    // A rollback may still be on its way to the connection's thread.
+    connection.ping().await?;
+    Ok(!connection.is_in_transaction())
 }
 
 /// The domain's sentence is for callers; a person who starts the program needs the cause.

@@ -8,7 +8,7 @@ use futures_util::FutureExt as _;
 use sqlx::{PgConnection, Row as _};
 
 use super::columns::{Keys, Rows, statement};
-use super::fault::{Trouble, in_progress};
+use super::fault::{Trouble, in_doubt, in_progress};
 use super::lane::{Fate, Lane, hold};
 use super::{Epoch, Postgres, ordering};
 use crate::error::from_sqlx;
@@ -73,12 +73,18 @@ impl Postgres {
             })
             .await?
         };
-        drop(turn);
-        let written = match fate {
-            Fate::Now(written) => written,
-            Fate::Before => self.written_before(epoch, units).await.map_err(Trouble::Other)?,
+        let answers = async {
+            let written = match fate {
+                Fate::Now(written) => written,
+                Fate::Before => self.written_before(epoch, units).await?,
+            };
+            self.answer(units, &written).await
         };
-        self.answer(units, &written).await.map_err(Trouble::Other)
+        answers.await.map_err(|error| {
+            // It is in, and its caller cannot be told: nobody here will work on these rows.
+            turn.depart(rows.leased());
+            Trouble::Other(in_doubt(error))
+        })
     }
 
     async fn write_plain(

@@ -1,5 +1,7 @@
 //! What an error of PostgreSQL means for the statement that met it.
 
+use std::time::Duration;
+
 use carillon_domain::{Error, ErrorCode};
 
 /// What to do about an error.
@@ -63,6 +65,14 @@ impl From<Trouble> for Error {
 /// The answer to all work of an epoch that is over.
 pub(super) fn fenced() -> Error {
     Error::unavailable("another process has taken over this one's lease")
+}
+
+/// It may be on disk: "nothing was accepted" could be a lie.
+pub(super) fn in_doubt(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+    let detail = "the store did not say whether it was written; ask again with the same idempotency key";
+    let mut error = Error::new(ErrorCode::DeadlineExceeded, detail);
+    error.source = Some(source.into());
+    error.with_retry_after(Duration::from_secs(1))
 }
 
 /// A key whose first call still holds its row.

@@ -9,7 +9,7 @@ use sqlx::PgPool;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::Instant;
 
-use super::fault::{Kind, Trouble, kind};
+use super::fault::{Kind, Trouble, fenced, in_doubt, kind};
 use crate::error::from_sqlx;
 
 /// How long a batch is sent again before its caller hears `unavailable`; with a last try for a connection it is less than
@@ -113,7 +113,7 @@ impl Turn<'_> {
         .fetch_optional(pool)
         .await
         .map_err(from_sqlx)?;
-        let Some(batch) = jumped else { return Err(super::fault::fenced()) };
+        let Some(batch) = jumped else { return Err(fenced()) };
         if !ids.is_empty() {
             sqlx::query(
                 "WITH k AS MATERIALIZED (SELECT q.id FROM unnest($1::bigint[], $3::bigint[]) u(id, hand)
@@ -172,6 +172,7 @@ impl Turn<'_> {
                         self.arrive();
                         return Ok(Fate::Before);
                     }
+                    Ok(_) if ambiguous => return Err(Trouble::Other(in_doubt(fenced()))),
                     Ok(_) => return Err(Trouble::Fenced),
                     Err(error) => error,
                 },
@@ -191,6 +192,7 @@ impl Turn<'_> {
             return Err(match found {
                 Kind::Refused => Trouble::Refused(error),
                 Kind::Again if !ambiguous => Trouble::Busy(error),
+                Kind::Again | Kind::Lost if ambiguous => Trouble::Other(in_doubt(error)),
                 Kind::Again | Kind::Lost => Trouble::Other(Error::unavailable(error)),
                 Kind::Defect => Trouble::Other(from_sqlx(error)),
             });

@@ -32,11 +32,14 @@ struct Freed {
 impl Postgres {
     pub(super) async fn rescue_all(&self, now: Timestamp) -> Result<Rescued, Error> {
         let mut total = Rescued::default();
-        let dead: Vec<i64> =
-            sqlx::query_scalar("SELECT DISTINCT epoch FROM lane WHERE lease_until <= clock_timestamp() ORDER BY epoch")
-                .fetch_all(&self.general)
-                .await
-                .map_err(from_sqlx)?;
+        // Our own lease may be over too, after an outage: nobody buries himself, the heartbeat renews it.
+        let dead: Vec<i64> = sqlx::query_scalar(
+            "SELECT DISTINCT epoch FROM lane WHERE lease_until <= clock_timestamp() AND epoch <> $1 ORDER BY epoch",
+        )
+        .bind(self.epoch()?.number)
+        .fetch_all(&self.general)
+        .await
+        .map_err(from_sqlx)?;
         for epoch in dead {
             if self.bury(epoch).await.map_err(from_sqlx)? {
                 self.free_epoch(epoch, now, &mut total).await?;

@@ -1,7 +1,9 @@
 //! What a load sends: e-mails, and some messages by other ways.
 
+use std::time::Duration;
+
 use carillon_domain::time::{Clock as _, SystemClock};
-use chrono::{SecondsFormat, TimeDelta};
+use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
 /// One notification to be asked for.
@@ -13,7 +15,7 @@ pub(super) struct Item {
 }
 
 impl Item {
-    pub(super) fn new(number: usize, scheduled: bool, email_only: bool) -> Self {
+    pub(super) fn new(number: usize, later: Option<Duration>, email_only: bool) -> Self {
         let name = format!("load{number}");
         let kind = if email_only { 0 } else { number % 8 };
         let mut body = match kind {
@@ -33,8 +35,8 @@ impl Item {
                 "directContent": {"subject": "Hello", "text": "It works."}
             }),
         };
-        if scheduled {
-            let due = SystemClock.now() + TimeDelta::seconds(1);
+        if let Some(later) = later {
+            let due = SystemClock.now() + later;
             body["scheduledAt"] = due.to_rfc3339_opts(SecondsFormat::Millis, true).into();
         }
         Self { name, email: !matches!(kind, 3 | 7), body }

@@ -10,11 +10,6 @@ pub(super) fn is_settled(status: Status) -> bool {
     !status.is_pending() && status != Status::Unknown
 }
 
-/// Whether the timeline says that a provider may have it.
-pub(super) fn doubted(story: &Story) -> bool {
-    story.transitions.iter().any(|transition| transition.kind == EventKind::Unknown)
-}
-
 /// The status that a transition tells, if it tells one.
 fn told(kind: EventKind) -> Option<Status> {
     Some(match kind {

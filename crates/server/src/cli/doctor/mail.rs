@@ -53,7 +53,7 @@ fn fix(code: &str, name: &str) -> String {
             "the server may offer AUTH only after TLS: ?tls=required, or smtps://".to_owned()
         }
         "tls_unavailable" => "use another port, or smtps://; ?tls=none only where nobody listens".to_owned(),
-        "connection_lost" => {
+        "tls_failed" | "connection_lost" => {
             "a certificate it does not trust goes into SMTP_CA_FILE; TLS from the start is smtps://".to_owned()
         }
         "forbidden_by_provider" => "give the key the permission \"Mail Send\"".to_owned(),
