@@ -20,6 +20,7 @@ import signal
 import ssl
 import sys
 import warnings
+from email.errors import NonASCIILocalPartDefect
 
 from aiosmtpd.smtp import SMTP, AuthResult, LoginPassword
 
@@ -57,6 +58,15 @@ class Policy(email.policy.EmailPolicy):
         return parsed(self.utf8, name, value)
 
 
+def parse(raw, utf8):
+    """The message; one that was announced with SMTPUTF8 is text, of which Python's parser of octets knows nothing."""
+    policy = Policy(linesep="\r\n", utf8=utf8)
+    try:
+        return email.message_from_string(raw.decode(), policy=policy) if utf8 else email.message_from_bytes(raw, policy=policy)
+    except UnicodeDecodeError:
+        return email.message_from_bytes(raw, policy=policy)
+
+
 def faults(raw, utf8, eight_bit, message):
     """What is wrong with a message, as a list of short texts; empty when it may pass."""
     found = []
@@ -71,10 +81,10 @@ def faults(raw, utf8, eight_bit, message):
         found.append("8-bit octets in a header without SMTPUTF8")
     if not eight_bit and not body.isascii():
         found.append("8-bit octets in the body without BODY=8BITMIME")
-    return found or parser_faults(message)
+    return found or parser_faults(message, utf8)
 
 
-def parser_faults(message):
+def parser_faults(message, utf8):
     """The defects that Python's parser finds in headers, structure and encodings."""
     found = []
     for name, (least, most) in COUNTS.items():
@@ -85,7 +95,7 @@ def parser_faults(message):
         if not part.is_multipart():
             part.get_payload(decode=True)  # a broken base64 or charset becomes a defect of the part
         for name, value in part.items():
-            found += [f"{name}: {defect}" for defect in value.defects]
+            found += [f"{name}: {defect}" for defect in value.defects if not (utf8 and isinstance(defect, NonASCIILocalPartDefect))]
         found += [str(defect) or type(defect).__name__ for defect in part.defects]
     return found
 
@@ -187,7 +197,7 @@ class Handler:
 
     async def handle_DATA(self, server, session, envelope):
         raw = bytes(envelope.original_content)
-        message = email.message_from_bytes(raw, policy=Policy(linesep="\r\n", utf8=envelope.smtp_utf8))
+        message = parse(raw, envelope.smtp_utf8)
         found = faults(raw, envelope.smtp_utf8, "BODY=8BITMIME" in envelope.mail_options, message)
         if found:
             text = "; ".join(found)[:400].encode("ascii", "replace").decode()

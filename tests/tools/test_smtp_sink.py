@@ -68,6 +68,14 @@ class Sink(unittest.TestCase):
         self.assertEqual([name for name, _ in record["headers"]], ["From", "To", "Date", "Message-ID", "Subject"])
         self.assertEqual((record["texts"], record["files"]), ({"plain": "It works.\n"}, []))
 
+    def test_an_address_with_8_bit_octets_needs_smtputf8_and_passes_with_it(self):
+        self.start()
+        raw = GOOD.replace(b"To: b@example.com", "To: jürgen@example.com".encode())
+        self.assertEqual(self.send(raw)[0], 554)
+        self.assertEqual(self.send(raw, options=["SMTPUTF8", "BODY=8BITMIME"])[0], 250)
+        [record] = self.ledger()
+        self.assertIn(["To", "jürgen@example.com"], record["headers"])
+
     def test_what_a_person_sees_is_decoded(self):
         self.start()
         body = b"Content-Type: multipart/mixed; boundary=b\r\nMIME-Version: 1.0\r\nSubject: =?utf-8?b?R3LDvMOfZQ==?=\r\n\r\n"

@@ -15,8 +15,8 @@ use tokio::net::TcpStream;
 pub(crate) struct Load {
     /// `127.0.0.1:port`.
     pub(crate) address: String,
-    /// The API key.
-    pub(crate) key: String,
+    /// Who sends, in turn.
+    pub(crate) senders: Arc<[Sender]>,
     /// `send` or `batch`.
     pub(crate) path: &'static str,
     /// Requests in all.
@@ -25,6 +25,14 @@ pub(crate) struct Load {
     pub(crate) connections: usize,
     /// Notifications per request; 1 is a single send.
     pub(crate) size: usize,
+}
+
+/// A tenant's key and one of its templates.
+pub(crate) struct Sender {
+    /// The API key.
+    pub(crate) key: String,
+    /// The template's code.
+    pub(crate) template: String,
 }
 
 /// What came of it.
@@ -53,9 +61,10 @@ impl Load {
     }
 
     fn request(&self, index: usize) -> Vec<u8> {
+        let Sender { key, template } = &self.senders[index % self.senders.len()];
         let one = |n: usize| {
             format!(
-                "{{\"channel\":\"email\",\"template\":\"bench\",\"recipient\":{{\"email\":\"user{n}@example.com\"}},\
+                "{{\"channel\":\"email\",\"template\":\"{template}\",\"recipient\":{{\"email\":\"user{n}@example.com\"}},\
                  \"variables\":{{\"name\":\"Customer {n}\",\"orderId\":\"ORD-{n}\"}}}}"
             )
         };
@@ -65,7 +74,7 @@ impl Load {
             let items: Vec<_> = (index * self.size..(index + 1) * self.size).map(one).collect();
             format!("{{\"notifications\":[{}]}}", items.join(","))
         };
-        request("POST", &format!("/api/v1/notifications/{}", self.path), &self.key, &body)
+        request("POST", &format!("/api/v1/notifications/{}", self.path), key, &body)
     }
 }
 

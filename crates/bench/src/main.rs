@@ -6,8 +6,10 @@
 #![expect(clippy::print_stdout, reason = "a command line tool")]
 
 mod axes;
+mod claim;
 mod load;
 mod report;
+mod scale;
 mod server;
 mod stub;
 
@@ -27,12 +29,18 @@ struct Arguments {
     /// without it, SQLite.
     #[arg(long)]
     postgres: Option<String>,
-    /// Only these axes: start, single, batch, latency, provider50.
+    /// Only these axes: start, single, batch, latency, provider50, scale, claim.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
     /// Notifications per load.
     #[arg(long, default_value_t = 20_000)]
     count: usize,
+    /// Tenants with a key and four templates each, beside a run with a hundred of them.
+    #[arg(long, default_value_t = 10_000)]
+    tenants: usize,
+    /// The longest backlog behind a claim; 10000, and on by tens.
+    #[arg(long, default_value_t = 1_000_000)]
+    backlog: u64,
     /// Writes the report as JSON.
     #[arg(long)]
     json: Option<PathBuf>,
@@ -45,7 +53,8 @@ struct Arguments {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let launch = server::Launch::new(&arguments.binary, arguments.postgres.as_deref());
-    let report = axes::run(&launch, &arguments.only, arguments.count).await?;
+    let sizes = axes::Sizes { count: arguments.count, tenants: arguments.tenants, backlog: arguments.backlog };
+    let report = axes::run(&launch, &arguments.only, &sizes).await?;
     let earlier = arguments.compare.as_deref().map(report::read).transpose()?;
     println!("{}", report.table(earlier.as_ref()));
     if let Some(path) = arguments.json {

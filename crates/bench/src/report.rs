@@ -28,12 +28,17 @@ impl Report {
         self.axes.push(Axis { name: name.to_owned(), value, unit: unit.to_owned() });
     }
 
+    /// The figure of that name.
+    pub(crate) fn value(&self, name: &str) -> Option<f64> {
+        self.axes.iter().find(|axis| axis.name == name).map(|axis| axis.value)
+    }
+
     /// A Markdown table; with `earlier`, the ratio to it.
     pub(crate) fn table(&self, earlier: Option<&Self>) -> String {
         let mut text = format!("| {} | value | unit | ratio |\n|---|---:|---|---:|\n", self.database);
         for axis in &self.axes {
-            let before = earlier.and_then(|report| report.axes.iter().find(|other| other.name == axis.name));
-            let ratio = before.map_or_else(String::new, |before| format!("{:.2}", axis.value / before.value));
+            let before = earlier.and_then(|report| report.value(&axis.name));
+            let ratio = before.map_or_else(String::new, |before| format!("{:.2}", axis.value / before));
             let digits = if axis.value < 100.0 { 2 } else { 0 };
             let _ = writeln!(text, "| {} | {:.digits$} | {} | {ratio} |", axis.name, axis.value, axis.unit);
         }

@@ -14,6 +14,12 @@ use crate::load::{exchange, request};
 const PORT: u16 = 23_800;
 const DATABASE: &str = "carillon_bench";
 
+/// The version that all templates of a load have.
+pub(crate) const VERSION: &str = r#"{"defaultLocale":"en","variables":[{"name":"name","required":true}],
+    "localizations":{"en":{"email":{"subject":"Order {{ orderId }}",
+    "text":"Dear {{ name }}, your order {{ orderId }} is on its way.",
+    "html":"<p>Dear {{ name }}, your order <b>{{ orderId }}</b> is on its way.</p>"}}}}"#;
+
 /// How to start one.
 pub(crate) struct Launch {
     binary: PathBuf,
@@ -35,6 +41,11 @@ impl Launch {
         Self { binary: binary.to_owned(), postgres: postgres.map(str::to_owned) }
     }
 
+    /// The PostgreSQL server, if it is to run on one.
+    pub(crate) fn postgres(&self) -> Option<&str> {
+        self.postgres.as_deref()
+    }
+
     pub(crate) fn database(&self) -> &'static str {
         if self.postgres.is_some() { "PostgreSQL" } else { "SQLite" }
     }
@@ -52,6 +63,7 @@ impl Launch {
             .env("SENDGRID_BASE_URL", provider)
             .env("MAIL_FROM", "bench@example.com")
             .env_remove("DATABASE_URL")
+            .env_remove("REDIS_URL")
             .stdin(Stdio::null())
             .stdout(Stdio::piped());
         if let Some(url) = &self.postgres {
@@ -81,10 +93,7 @@ impl Launch {
         server.post("/api/v1/notifications/send", hello, 202).await?;
         server.first_202 = began.elapsed();
         server.post("/api/v1/templates", r#"{"code":"bench","name":"Bench"}"#, 201).await?;
-        let version = r#"{"defaultLocale":"en","variables":[{"name":"name","required":true}],"localizations":{"en":{"email":
-            {"subject":"Order {{ orderId }}","text":"Dear {{ name }}, your order {{ orderId }} is on its way.",
-             "html":"<p>Dear {{ name }}, your order <b>{{ orderId }}</b> is on its way.</p>"}}}}"#;
-        server.post("/api/v1/templates/bench/versions", version, 201).await?;
+        server.post("/api/v1/templates/bench/versions", VERSION, 201).await?;
         server.post("/api/v1/templates/bench/versions/1/publish", "{}", 200).await?;
         Ok(server)
     }
@@ -94,6 +103,15 @@ impl Server {
     async fn post(&self, path: &str, body: &str, wanted: u16) -> Result<()> {
         let mut stream = TcpStream::connect(&self.address).await?;
         exchange(&mut stream, &request("POST", path, &self.key, body), &mut Vec::new(), wanted).await
+    }
+
+    /// Processor time that the server has used, in seconds: a figure that a busy machine spoils least.
+    pub(crate) fn processor(&self) -> Result<f64> {
+        const TICKS_PER_SECOND: f64 = 100.0;
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
+        let (_, fields) = stat.rsplit_once(')').context("no command name")?;
+        let ticks: f64 = fields.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok()).sum();
+        Ok(ticks / TICKS_PER_SECOND)
     }
 
     /// Resident memory in MB: now and at its peak.
@@ -116,7 +134,7 @@ impl Drop for Server {
 }
 
 /// A database of our own, made anew.
-async fn fresh(url: &str) -> Result<String> {
+pub(crate) async fn fresh(url: &str) -> Result<String> {
     let mut admin = sqlx::PgConnection::connect(url).await.context("cannot reach PostgreSQL")?;
     admin.execute(concat!("drop database if exists ", "carillon_bench", " with (force)")).await?;
     admin.execute("create database carillon_bench").await?;

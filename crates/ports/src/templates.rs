@@ -44,6 +44,10 @@ pub trait TemplateStore: Send + Sync + 'static {
     /// By id; the position is the last id.
     async fn template_list(&self, scope: TenantScope, page: Page) -> Result<Slice<Template>, Error>;
 
+    /// What was changed or deleted at `since` or later, in any tenant, at most `limit`: caches of other processes forget
+    /// it. A change is seen once its transaction has committed, which may be a while after the time it bears.
+    async fn template_changes(&self, since: Timestamp, limit: u32) -> Result<Vec<Template>, Error>;
+
     /// The codes, at most `limit`, for "did you mean".
     async fn template_codes(&self, scope: TenantScope, limit: u32) -> Result<Vec<String>, Error>;
 

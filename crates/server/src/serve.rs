@@ -20,6 +20,7 @@ use tokio::net::TcpListener;
 use crate::banner::{self, Banner};
 use crate::config::{Config, Mail};
 use crate::exit::Failure;
+use crate::upkeep::Chores;
 use crate::{first_start, health, http, providers, signals, upkeep};
 
 /// How long requests in flight may take when the process stops; the rest of the drain belongs to the pipeline.
@@ -48,7 +49,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
 
     let house = House::build(&config, &store, accounts, clock, entropy).await?;
     let stop = signals::shutdown()?;
-    let upkeep = upkeep::start(&house.prometheus, &house.meters, &store, Arc::new(SystemClock));
+    let upkeep = upkeep::start(house.chores);
     let served = tokio::spawn(http::serve(listener, house.router, stop.clone()));
 
     let url = config.base_url(port);
@@ -82,8 +83,7 @@ pub(crate) async fn serve(config: Config) -> anyhow::Result<()> {
 struct House {
     pipeline: Pipeline,
     health: Arc<health::Health>,
-    prometheus: Prometheus,
-    meters: Arc<Meters>,
+    chores: Chores,
     router: axum::Router,
 }
 
@@ -112,7 +112,7 @@ impl House {
             store: store.clone(),
             acceptor: Arc::new(pipeline.clone()),
             accounts,
-            catalog,
+            catalog: catalog.clone(),
             clock: Arc::clone(&clock),
             entropy: Arc::clone(&entropy),
         });
@@ -124,7 +124,7 @@ impl House {
             auth,
             meters: Arc::clone(&meters),
             prometheus: prometheus.clone(),
-            clock,
+            clock: Arc::clone(&clock),
             entropy,
             health: Arc::clone(&health) as Arc<dyn carillon_rest::HealthSource>,
             settings: RestSettings {
@@ -133,7 +133,8 @@ impl House {
             },
         };
         let router = carillon_rest::router_with_pages(state, pages);
-        Ok(Self { pipeline, health, prometheus, meters, router })
+        let chores = Chores { prometheus, meters, store: store.clone(), catalog, clock };
+        Ok(Self { pipeline, health, chores, router })
     }
 }
 

@@ -5,16 +5,21 @@ use carillon_domain::content::Content;
 use carillon_domain::notification::PinnedTemplate;
 use carillon_domain::principal::TenantScope;
 use carillon_domain::template::{Template, TemplateVersion};
-use carillon_domain::{Channel, Error, FieldError, Ref, TemplateId, TenantId};
+use carillon_domain::{Channel, Error, FieldError, Ref, TemplateId, TenantId, Timestamp};
 use carillon_ports::TemplateStore;
 use carillon_template::{Cache, Engine, check_variables, choose_part};
+use chrono::TimeDelta;
 use moka::future::Cache as Moka;
 use serde_json::{Map, Value};
 
 use super::no_part;
 
-/// How long another process may go on with the version that was current before.
-const CURRENT_FOR: Duration = Duration::from_secs(5);
+/// A change is forgotten within about a second, by [`Catalog::follow`]; this is for what a follower may have missed.
+const CURRENT_FOR: Duration = Duration::from_mins(1);
+/// How far back a follower looks: for clocks that differ, and for changes that were slow to commit.
+const LOOK_BACK: TimeDelta = TimeDelta::seconds(15);
+/// More changes than this at once, and everything is forgotten.
+const MOST_CHANGES: u32 = 1_000;
 
 /// Templates as sending needs them: which version is current, what it says, compiled. Versions never change once they
 /// are published, so only "which is current" grows old.
@@ -40,14 +45,10 @@ impl Catalog {
         let engine = Engine::default();
         Self {
             store,
-            current: Moka::builder()
-                .max_capacity(50_000)
-                .time_to_live(CURRENT_FOR)
-                .support_invalidation_closures()
-                .build(),
+            current: Moka::builder().max_capacity(100_000).time_to_live(CURRENT_FOR).build(),
             versions: Moka::builder()
                 .weigher(|_, version: &Arc<TemplateVersion>| weight(version))
-                .max_capacity(16 * 1024 * 1024)
+                .max_capacity(64 * 1024 * 1024)
                 .build(),
             compiled: Cache::new(engine.clone(), Cache::DEFAULT_BYTES),
             engine,
@@ -59,12 +60,28 @@ impl Catalog {
         &self.engine
     }
 
-    /// Forgets which versions are current in `tenant`: one was published here.
-    pub(crate) fn forget(&self, tenant: TenantId) {
-        let forgotten = self.current.invalidate_entries_if(move |(of, _), _| *of == tenant);
-        if let Err(error) = forgotten {
-            tracing::error!(%error, "the template cache cannot forget");
+    /// Forgets which version of `template` is current: it was changed.
+    pub(crate) async fn forget(&self, template: &Template) {
+        let names = [Ref::Id(template.id.0), Ref::Uuid(template.uuid), Ref::Code(template.code.clone())];
+        for name in names {
+            self.current.invalidate(&(template.tenant_id, name)).await;
         }
+    }
+
+    /// Forgets what other processes have changed lately. To be called every second.
+    ///
+    /// # Errors
+    /// What the store says when it is away; the next call makes up for it.
+    pub async fn follow(&self, now: Timestamp) -> Result<(), Error> {
+        let changed = self.store.template_changes(now - LOOK_BACK, MOST_CHANGES).await?;
+        if changed.len() >= MOST_CHANGES as usize {
+            self.current.invalidate_all();
+            return Ok(());
+        }
+        for template in &changed {
+            self.forget(template).await;
+        }
+        Ok(())
     }
 
     /// Resolves, checks the variables and renders what is current.

@@ -64,7 +64,7 @@ impl TemplateService {
             at: ctx.now,
         };
         let template = self.parts.store.templates.template_create(scope, &new).await?;
-        self.parts.catalog.forget(scope.tenant());
+        self.parts.catalog.forget(&template).await;
         Ok(template)
     }
 
@@ -99,7 +99,7 @@ impl TemplateService {
         let scope = ctx.authorize(Action::TemplateEdit)?;
         let found = self.parts.store.templates.template_get(scope, template).await?;
         self.parts.store.templates.template_delete(scope, found.id, ctx.now).await?;
-        self.parts.catalog.forget(scope.tenant());
+        self.parts.catalog.forget(&found).await;
         Ok(())
     }
 
@@ -222,13 +222,17 @@ impl TemplateService {
     }
 
     async fn newest(&self, scope: TenantScope, template: &Template) -> Result<TemplateVersion, Error> {
-        let page = carillon_ports::Page { limit: 200, after: None };
-        let slice = self.parts.store.templates.template_version_list(scope, template.id, page).await?;
-        slice
-            .items
-            .into_iter()
-            .next_back()
-            .ok_or_else(|| Error::invalid(FieldError::new("/version", "no_version", "the template has no version yet")))
+        let (mut newest, mut after) = (None, None);
+        loop {
+            let page = carillon_ports::Page { limit: 200, after };
+            let slice = self.parts.store.templates.template_version_list(scope, template.id, page).await?;
+            newest = slice.items.into_iter().next_back().or(newest);
+            after = slice.next;
+            if after.is_none() {
+                let none = || FieldError::new("/version", "no_version", "the template has no version yet");
+                return newest.ok_or_else(|| Error::invalid(none()));
+            }
+        }
     }
 
     async fn make_current(
@@ -241,7 +245,7 @@ impl TemplateService {
         let store = &self.parts.store.templates;
         let found = store.template_get(scope, template).await?;
         let published = store.template_version_publish(scope, found.id, version, ctx.now).await?;
-        self.parts.catalog.forget(scope.tenant());
+        self.parts.catalog.forget(&found).await;
         Ok(published)
     }
 }

@@ -10,6 +10,7 @@ use carillon_domain::content::{Attachment, Email};
 use carillon_domain::delivery::Failure;
 use carillon_domain::message::Message;
 use lettre::Address;
+use lettre::address::Envelope;
 use lettre::message::header::{ContentTransferEncoding, ContentType, HeaderName, HeaderValue};
 use lettre::message::{Attachment as Part, Body, Mailbox, MultiPart, SinglePart};
 
@@ -45,11 +46,14 @@ pub(super) fn build(message: &Message, email: &Email, from: &Mailbox, at: Timest
     if name.is_some_and(|name| name.chars().any(char::is_control)) || text::breaks_header(&email.subject) {
         return Err(Failure::of_message("invalid_header", "a control character in the subject or the display name"));
     }
+    let envelope = Envelope::new(Some(from.email.clone()), vec![to.clone()])
+        .map_err(|error| Failure::of_message("invalid_recipient", error.to_string()))?;
     let mut builder = lettre::Message::builder()
         .message_id(Some(format!("<{}@{}>", message.uuid, from.email.domain())))
         .date(SystemTime::from(at))
         .from(from.clone())
-        .to(Mailbox::new(name.map(str::to_owned), to.clone()))
+        .raw_header(recipient(name, &to))
+        .envelope(envelope)
         .raw_header(subject(&email.subject));
     if let Some(reply_to) = &email.reply_to {
         let reply_to = address::mailbox(reply_to)
@@ -121,20 +125,40 @@ fn body(text: &str) -> Body {
 fn subject(text: &str) -> HeaderValue {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let name = HeaderName::new_from_ascii_str("Subject");
-    if text.split(' ').all(|word| word.len() < LONGEST_WORD) {
+    if text.split(' ').all(|word| word.len() < LONGEST_WORD) && !text.contains("=?") {
         return HeaderValue::new(name, text);
     }
-    // lettre folds at spaces only: a longer word would be a line that servers refuse.
+    // lettre folds at spaces only: a longer word would be a line that servers refuse. And it lets pass what only looks
+    // like an encoded word, which readers would decode.
+    let encoded = encoded_words(&text);
+    HeaderValue::dangerous_new_pre_encoded(name, text, encoded)
+}
+
+/// RFC 2047: the text in words of base64, a line each.
+fn encoded_words(text: &str) -> String {
     let mut words = Vec::new();
-    let mut rest = text.as_str();
+    let mut rest = text;
     while !rest.is_empty() {
         // 45 octets are 60 of base64, and 72 with the frame of an encoded word, which may have 75.
         let (word, after) = rest.split_at(rest.floor_char_boundary(45));
         words.push(format!("=?utf-8?b?{}?=", STANDARD.encode(word)));
         rest = after;
     }
-    let encoded = words.join("\r\n ");
-    HeaderValue::dangerous_new_pre_encoded(name, text, encoded)
+    words.join("\r\n ")
+}
+
+/// `To`. lettre writes a name that is only a dot, or looks like an encoded word, in a way that readers do not understand
+/// or decode; so the name is always quoted, or encoded when quotes cannot hold it.
+fn recipient(name: Option<&str>, to: &Address) -> HeaderValue {
+    let address: &str = to.as_ref();
+    let value = match name {
+        None => address.to_owned(),
+        Some(name) if name.is_ascii() && !name.contains("=?") => {
+            format!("\"{}\" <{address}>", name.replace('\\', "\\\\").replace('"', "\\\""))
+        }
+        Some(name) => format!("{}\r\n <{address}>", encoded_words(name)),
+    };
+    HeaderValue::dangerous_new_pre_encoded(HeaderName::new_from_ascii_str("To"), value.clone(), value)
 }
 
 fn file(attachment: &Attachment) -> Result<SinglePart, Failure> {
@@ -152,7 +176,12 @@ fn file(attachment: &Attachment) -> Result<SinglePart, Failure> {
     } else {
         parsed
     };
-    Ok(Part::new(attachment.filename.clone()).body(octets, kind))
+    Ok(Part::new(literal(&attachment.filename)).body(octets, kind))
+}
+
+/// A name in which no reader finds an encoded word: decoded, it could say something else, or hold a line break.
+fn literal(name: &str) -> String {
+    name.replace("=?", "= ?")
 }
 
 /// RFC 5321 §4.5.2: a line that begins with a dot gets another; the message ends with a dot on a line of its own.

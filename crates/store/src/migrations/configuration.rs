@@ -15,6 +15,7 @@ pub(super) async fn create(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
         unique_alive("tenants_code", "tenants", &["code"]),
         index("api_keys_tenant", "api_keys", &["tenant_id", "id"]),
         index("templates_tenant", "templates", &["tenant_id", "id"]),
+        index("templates_changed", "templates", &["updated_at"]),
         unique_alive("templates_code", "templates", &["tenant_id", "code"]),
         unique("template_versions_number", "template_versions", &["template_id", "version"]),
         unique("template_localizations_locale", "template_localizations", &["version_id", "locale"]),

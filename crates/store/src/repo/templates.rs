@@ -60,6 +60,12 @@ impl TemplateStore for Repo {
         slice(page, rows, |row| row.id, |row| Ok(row.into()))
     }
 
+    async fn template_changes(&self, since: Timestamp, limit: u32) -> Result<Vec<Template>, Error> {
+        let changed = Entity::find().filter(Column::UpdatedAt.gte(since)).limit(u64::from(limit));
+        let rows = changed.all(self.db.read()).await.map_err(from_orm)?;
+        Ok(rows.into_iter().map(Template::from).collect())
+    }
+
     async fn template_codes(&self, scope: TenantScope, limit: u32) -> Result<Vec<String>, Error> {
         let codes = Entity::find()
             .select_only()

@@ -114,6 +114,7 @@ macro_rules! conformance_cases {
                 a_turn_of_the_month_loses_nothing_and_happens_once [history_turn]
             }
             templates {
+                what_changed_lately_is_told_once_it_is_committed [template_changes]
                 a_template_is_found_by_id_uuid_and_code [template_create template_get]
                 a_code_is_taken_once_per_tenant_until_it_is_deleted [template_create template_delete]
                 templates_are_listed_by_id_in_pages [template_list template_codes]

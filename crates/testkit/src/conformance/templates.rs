@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use carillon_domain::content::{Content, Sms};
 use carillon_domain::template::{Localization, Template, TemplateBody, Variable, VersionStatus};
@@ -218,4 +219,23 @@ pub(super) async fn fifty_versions_made_at_once_are_numbered_without_gaps(db: &D
     let last = db.store.templates.template_version_list(db.scope(), template, page).await.unwrap();
     assert_eq!(last.items.iter().map(|version| version.version).collect::<Vec<_>>(), (41..=50).collect::<Vec<_>>());
     assert_eq!(last.next, None);
+}
+
+pub(super) async fn what_changed_lately_is_told_once_it_is_committed(db: &Db) {
+    let changes = |since| async move {
+        let found = db.store.templates.template_changes(since, 1_000).await.unwrap();
+        found.into_iter().filter(|template| template.tenant_id == db.tenant).map(|t| t.id).collect::<Vec<_>>()
+    };
+    let began = db.now();
+    let template = made(db, "welcome").await.id;
+    let number = version(db, template, "Hi").await;
+    let later = db.after(Duration::from_mins(5));
+    assert_eq!(changes(later).await, []);
+    db.store.templates.template_version_publish(db.scope(), template, number, later).await.unwrap();
+    assert_eq!(changes(later).await, [template]);
+    let last = db.after(Duration::from_mins(10));
+    db.store.templates.template_delete(db.scope(), template, last).await.unwrap();
+    assert_eq!(changes(last).await, [template], "a deleted one has changed too");
+    made(db, "other").await;
+    assert_eq!(db.store.templates.template_changes(began, 1).await.unwrap().len(), 1);
 }
