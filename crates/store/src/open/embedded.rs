@@ -162,3 +162,23 @@ fn lock(folder: &Path) -> Result<File, OpenError> {
     file.set_len(0).and_then(|()| writeln!(file, "{}", std::process::id())).map_err(unwritable)?;
     Ok(file)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Some 12 MB: three times what SQLite lets a log grow to before a COMMIT has to copy it.
+    #[tokio::test]
+    async fn a_commit_of_the_configuration_does_not_wait_for_a_checkpoint() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::enter(folder.path()).unwrap();
+        let writer = place.writer().await.unwrap();
+        sqlx::query("CREATE TABLE filler (bytes BLOB)").execute(&writer).await.unwrap();
+        let before = std::fs::metadata(&place.file).unwrap().len();
+        for _ in 0..3 {
+            sqlx::query("INSERT INTO filler VALUES (zeroblob(4194304))").execute(&writer).await.unwrap();
+        }
+        assert_eq!(std::fs::metadata(&place.file).unwrap().len(), before, "nothing was copied");
+        writer.close().await;
+    }
+}
