@@ -18,9 +18,10 @@ const ALL: &str = "9223372036854775807:9223372036854775807:";
 /// Sees nothing.
 const NOTHING: &str = "3:3:";
 
-/// `$1` ran in the snapshot of the cursor and `$2` had not begun; `$4` is the snapshot up to which is read, and `$6`, `$7`
-/// the last event of the page before. Old rows of a restored database may have higher numbers than the server now gives:
-/// `$3` keeps the scan from them.
+/// `$1` ran in the snapshot of the cursor; `$4` is the snapshot up to which is read, and `$6`, `$7` the last event of the
+/// page before. `$2`, `$9` is the greater of that and of what had not begun in the cursor: one lower bound, because of two
+/// the scan may take the wrong one and pass over all that was read before. Old rows of a restored database may have
+/// higher numbers than the server now gives: `$3` keeps the scan from them.
 pub(super) const READ: &str = "
 SELECT e.xid::text, e.id, e.tenant_id, e.transitions FROM (
     (SELECT * FROM events
@@ -29,8 +30,8 @@ SELECT e.xid::text, e.id, e.tenant_id, e.transitions FROM (
      ORDER BY xid, id LIMIT $8)
     UNION ALL
     (SELECT * FROM events
-     WHERE xid >= $2::text::xid8 AND xid < $3::text::xid8 AND epoch = $5
-         AND pg_visible_in_snapshot(xid, $4::text::pg_snapshot) AND (xid, id) > ($6::text::xid8, $7)
+     WHERE (xid, id) > ($2::text::xid8, $9) AND xid < $3::text::xid8 AND epoch = $5
+         AND pg_visible_in_snapshot(xid, $4::text::pg_snapshot)
      ORDER BY xid, id LIMIT $8)) e
 ORDER BY e.xid, e.id LIMIT $8";
 
@@ -120,15 +121,17 @@ impl Postgres {
     /// Events that `until` sees and the place's own snapshot does not.
     async fn log_between(&self, place: &Place, until: &Snapshot, limit: u32) -> Result<Vec<(u64, Event)>, Error> {
         let (xid, id) = place.within.as_ref().map_or((0, 0), |(_, xid, id)| (*xid, *id));
+        let from = (place.seen.next, -1).max((xid, id));
         let rows: Vec<(String, i64, i64, String)> = sqlx::query_as(READ)
             .bind(&place.seen.running)
-            .bind(place.seen.next.max(xid).to_string())
+            .bind(from.0.to_string())
             .bind(until.next.to_string())
             .bind(&until.words)
             .bind(place.epoch)
             .bind(xid.to_string())
             .bind(id)
             .bind(i64::from(limit))
+            .bind(from.1)
             .fetch_all(&self.general)
             .await
             .map_err(from_sqlx)?;

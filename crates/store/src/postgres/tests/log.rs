@@ -2,7 +2,7 @@ use carillon_ports::EventLog as _;
 use carillon_ports::events::EventCursor;
 use sqlx::postgres::PgConnectOptions;
 
-use super::super::cluster;
+use super::super::{cluster, log};
 use super::*;
 
 const EVENT: &str = "INSERT INTO events (id, tenant_id, transitions) VALUES ($1, 1, '[{\"k\":\"sent\",\"t\":1}]')";
@@ -100,6 +100,36 @@ async fn a_database_that_moved_begins_a_new_epoch_after_the_old_one() {
     write(&mut session, 9).await;
     assert_eq!(read(&store, &mut cursor, 3).await, [9]);
     assert_eq!(read(&store, &mut fresh, 3).await, [9]);
+    drop(session);
+    f.end().await;
+}
+
+/// What a reader has passed is not passed over again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_read_costs_what_is_new() {
+    let Some(f) = fixture().await else { return };
+    let mut session = f.pool.acquire().await.unwrap();
+    let old = "INSERT INTO events (xid, id, tenant_id, transitions)
+               SELECT (n / 500 + 1)::text::xid8, n, 1, '[]' FROM generate_series(1, 100000) n";
+    session.execute(old).await.unwrap();
+    session.execute("ANALYZE events; SET enable_seqscan = on").await.unwrap();
+    let explain = AssertSqlSafe(format!("EXPLAIN (ANALYZE, BUFFERS, COSTS OFF) {}", log::READ));
+    let plan: Vec<String> = sqlx::query_scalar(explain)
+        .bind(["150".to_owned()])
+        .bind("200")
+        .bind("202")
+        .bind("202:202:")
+        .bind(1_i16)
+        .bind("0")
+        .bind(0_i64)
+        .bind(200_i64)
+        .bind(-1_i64)
+        .fetch_all(&mut *session)
+        .await
+        .unwrap();
+    let blocks = plan.iter().find_map(|line| line.trim().strip_prefix("Buffers: shared hit=")).unwrap();
+    let blocks: u32 = blocks.split(' ').next().unwrap().parse().unwrap();
+    assert!(blocks < 100, "{plan:#?}");
     drop(session);
     f.end().await;
 }
