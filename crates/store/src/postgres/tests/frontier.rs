@@ -4,7 +4,7 @@ use carillon_ports::work::Raise;
 use super::*;
 
 /// One process lets its lane on, row by row; another cancels the same rows. Each is sent or cancelled, never both and
-/// never neither (`CORE.md` §12).
+/// never neither.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn around_the_frontier_a_row_is_sent_or_cancelled() {
     const ROWS: i64 = 600;
