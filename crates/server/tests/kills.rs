@@ -1,6 +1,10 @@
 //! Fault test F01: the process dies at a named point, again and again, while it takes and sends. Nothing that was
 //! answered with 202 is lost, nothing is sent that was not asked for, and what is sent twice says so.
-#![expect(clippy::unwrap_used, reason = "a test ends where it is surprised")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test ends where it is surprised, and says what it has measured"
+)]
 
 use std::os::unix::process::ExitStatusExt as _;
 use std::sync::Arc;

@@ -16,7 +16,7 @@ pub(crate) const IN_FLIGHT: usize = 10;
 /// As `Launch` sets it.
 pub(crate) const LEASE: Duration = Duration::from_secs(10);
 /// The rescue after a lease's end, and all the work that was left.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long the provider takes; can be changed while it works.
 #[derive(Clone, Default)]

@@ -14,7 +14,7 @@ const BACKLOG: usize = 12_000;
 const CONCURRENCY: &str = "64";
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Index entries per row that a claim may look at. A claim that begins at the dead end each time looks at hundreds.
-const MOST: i64 = 20;
+const MOST: i64 = 60;
 
 /// Makes a backlog of an hour of what waits for tomorrow.
 const RIPEN: &str = "UPDATE queue SET state = 0, due = now() - interval '1 hour' * (1 - n.place::float8 / n.all_rows)
@@ -34,7 +34,7 @@ async fn claims_stay_cheap_under_an_old_snapshot() {
     let process = start(&scene.launch().env("CARILLON_PROVIDER_CONCURRENCY", CONCURRENCY)).await;
     let client = first_client(&process);
     let load = Load::new(vec![client.clone()]).email_only().connections(2).batches(1, 1_000);
-    let load = load.scheduled(1, Duration::from_secs(3_600)).most(BACKLOG);
+    let load = load.scheduled(1, Duration::from_hours(1)).most(BACKLOG);
     let taken = load.start(&scene.journal()).unwrap().finish().await;
     assert!(taken.receipts.len() >= BACKLOG);
 

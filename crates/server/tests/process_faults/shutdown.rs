@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use carillon_testkit::fault_proxy::{Fault, FaultProxy};
 use carillon_testkit::load::Load;
 use carillon_testkit::oracle::Oracle;
+use carillon_testkit::rows::Story;
 use carillon_testkit::scene::{Kind, start};
 
 use crate::common::{IN_FLIGHT, PATIENCE, Pace, first_client, scene, until};
@@ -42,7 +43,7 @@ async fn leaves_in_order(kind: Kind) {
     assert_eq!(ended.code(), Some(0), "{}", process.output());
     let taken = load.stop().await;
     assert_eq!(taken.cut, Vec::<String>::new(), "{kind:?}: requests were cut");
-    let doubted = scene.rows().stories().await.into_values().filter(|story| story.is_doubted()).count();
+    let doubted = scene.rows().stories().await.into_values().filter(Story::is_doubted).count();
     assert_eq!(doubted, 0, "{kind:?}: it left calls behind");
     assert_eq!(scene.rows().owners().await, Vec::<i64>::new(), "{kind:?}: it left leases behind");
 
