@@ -28,7 +28,7 @@ const KILLS: [(usize, Duration); 5] = [
 const IN_FLIGHT: usize = 16;
 /// How many mails arrive between two kills at least: each finds the process in the middle of sending.
 const BETWEEN: usize = 300;
-const PATIENCE: Duration = Duration::from_secs(180);
+const PATIENCE: Duration = Duration::from_mins(3);
 const BATCH: &str = "/api/v1/notifications/batch";
 
 /// What recipients ask for, and in which language they are served.

@@ -12,6 +12,7 @@ pub(crate) fn email(to: &str) -> Value {
     json!({"channel": "email", "recipient": {"email": to}, "directContent": {"subject": "Hello", "text": "It works."}})
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "its callers write literals")]
 fn to(channel: &str, recipient: Value, content: Value) -> Value {
     json!({"channel": channel, "recipient": recipient, "directContent": content})
 }

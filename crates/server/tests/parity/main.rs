@@ -4,6 +4,7 @@
 
 mod names;
 mod stream;
+mod templates;
 mod transcript;
 
 use std::collections::BTreeSet;

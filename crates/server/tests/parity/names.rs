@@ -2,6 +2,7 @@
 //! they appear. What is equal in one run is then equal in the other, or the answers differ.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use serde_json::{Map, Value};
 
@@ -71,7 +72,7 @@ impl Names {
             let next = self.uuids.len();
             let number = *self.uuids.entry(after[..36].to_owned()).or_insert(next);
             named.push_str(before);
-            named.push_str(&format!("(uuid {number})"));
+            let _ = write!(named, "(uuid {number})");
             rest = &after[36..];
         }
         named + rest
