@@ -1,4 +1,5 @@
 //! What a person at a terminal does, with the real binary on both sides.
+#![expect(clippy::unwrap_used, reason = "a test ends where it is surprised")]
 
 use std::process::{Command, Output, Stdio};
 

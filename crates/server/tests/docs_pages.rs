@@ -1,7 +1,7 @@
 //! The pages do not rot: every `sh` block of `docs/` and of the README is run as written, in a shell of its page, against a
 //! Carillon of its own, and gives what the `json` or `text` block below it says. `…` stands for anything. A `bash` block is
 //! for people alone.
-#![expect(clippy::unwrap_used, clippy::disallowed_methods, reason = "a test ends where it is surprised")]
+#![expect(clippy::unwrap_used, reason = "a test ends where it is surprised")]
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -203,6 +203,29 @@ fn reads(line: &str, expected: &str) -> bool {
         rest = &rest[at + part.len()..];
     }
     rest.is_empty() || expected.ends_with('…')
+}
+
+#[test]
+fn the_promises_name_tests_that_exist() {
+    let page = fs::read_to_string(docs().join("architecture.md")).unwrap();
+    let (_, promises) = page.split_once("## Promises").unwrap();
+    let rows = promises.lines().filter(|line| line.starts_with("| ")).skip(1).filter_map(|row| row.split(" | ").nth(2));
+    let named: Vec<_> =
+        rows.flat_map(|shown| shown.split('`').skip(1).step_by(2)).filter(|name| !name.starts_with('…')).collect();
+    assert!(named.len() > 20, "{named:?}");
+    let mut code = String::new();
+    let mut folders = vec![docs().join("../crates")];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|kind| kind == "rs") {
+                code.push_str(&fs::read_to_string(entry).unwrap());
+            }
+        }
+    }
+    let missing: Vec<_> = named.iter().filter(|name| !code.contains(&format!("fn {name}("))).collect();
+    assert!(missing.is_empty(), "no such test: {missing:?}");
 }
 
 #[test]

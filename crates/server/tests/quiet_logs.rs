@@ -113,7 +113,6 @@ fn ids(log: &[&str]) {
 }
 
 async fn http_get(url: &str) -> String {
-    #[expect(clippy::disallowed_methods, reason = "a page that is no JSON")]
     let answer = reqwest::get(url).await.unwrap();
     answer.text().await.unwrap()
 }

@@ -1,4 +1,4 @@
-//! A real browser without a window: Chromium through its WebDriver (W3C), as a person with a keyboard would use it.
+//! A real browser without a window: Chromium through its `WebDriver` (W3C), as a person with a keyboard would use it.
 
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -12,7 +12,7 @@ use crate::require::leave_out;
 /// How long the driver may take to start, and a page to show what is waited for.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The keys, as WebDriver writes them.
+/// The keys, as `WebDriver` writes them.
 pub mod keys {
     /// Enter.
     pub const ENTER: &str = "\u{e007}";
@@ -81,7 +81,7 @@ impl Browser {
         let until = Instant::now() + PATIENCE;
         loop {
             if let Some((200, answer)) = self.client.try_post("/session", &wished, None).await {
-                self.session = answer["value"]["sessionId"].as_str().expect("a session").to_owned();
+                answer["value"]["sessionId"].as_str().expect("a session").clone_into(&mut self.session);
                 return;
             }
             assert!(Instant::now() < until, "chromedriver does not open a session");

@@ -1,4 +1,4 @@
-use carillon_domain::content::{InApp, Push, Sms};
+use carillon_domain::content::{Email, InApp, Push, Sms};
 use serde_json::json;
 
 use super::*;

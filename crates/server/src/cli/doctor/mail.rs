@@ -32,7 +32,7 @@ pub(super) async fn check(config: &Config) -> Finding {
     };
     match checked {
         Ok(text) => sender(config, text),
-        Err(failure) => Finding::bad("e-mail", failure.message.clone(), fix(&failure.code, name)),
+        Err(failure) => Finding::bad("e-mail", failure.message.clone(), fix(failure.code, name)),
     }
 }
 
