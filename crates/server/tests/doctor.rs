@@ -65,7 +65,12 @@ async fn a_mail_server_is_asked_as_a_send_would_ask() {
     is(&good, "ok", "answers over STARTTLS, and the login is accepted", "");
     let wrong = trusting().with("SMTP_URL", url("wrong")).finding("e-mail").await;
     is(&wrong, "bad", "at AUTH", "correct the credentials in SMTP_URL");
-    is(&patient().with("SMTP_URL", url("right")).finding("e-mail").await, "bad", "invalid peer certificate", "SMTP_CA_FILE");
+    is(
+        &patient().with("SMTP_URL", url("right")).finding("e-mail").await,
+        "bad",
+        "invalid peer certificate",
+        "SMTP_CA_FILE",
+    );
     let localhost = trusting().with("SMTP_URL", url("right")).with("MAIL_FROM", "noreply@localhost");
     is(&localhost.finding("e-mail").await, "warn", "real servers refuse", "set MAIL_FROM");
 

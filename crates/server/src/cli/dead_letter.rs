@@ -40,9 +40,9 @@ pub(crate) async fn run(args: DeadLetterArgs) -> Result<(), Failure> {
             let answer = client.post(&["dead-letters", &id, "replay"], None).await?;
             if out.is_json() { out.json(&answer) } else { out.line(&format!("replayed {id}")) }
         }
-        DeadLetterCommand::Replay { id: None, all: false, filter } if query(&filter).is_empty() => Err(Failure::Usage(
-            "say what to deliver again: an ID, a filter such as --since 12h, or --all".to_owned(),
-        )),
+        DeadLetterCommand::Replay { id: None, all: false, filter } if query(&filter).is_empty() => {
+            Err(Failure::Usage("say what to deliver again: an ID, a filter such as --since 12h, or --all".to_owned()))
+        }
         DeadLetterCommand::Replay { id: None, filter, .. } => replay(&client, out, &filter).await,
     }
 }
