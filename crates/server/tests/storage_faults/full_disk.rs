@@ -72,7 +72,7 @@ async fn when_postgresql_has_no_room_nothing_is_lost_and_it_recovers() {
     let storm = Storm::start(&client, 8);
     storm.accepts(100, RECOVERY).await;
     disk.fill().unwrap();
-    storm.refuses(50, Duration::from_secs(60)).await;
+    storm.refuses(50, Duration::from_mins(1)).await;
 
     disk.free().unwrap();
     // A full disk under its log is a crash.
