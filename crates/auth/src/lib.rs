@@ -18,7 +18,7 @@ use moka::future::Cache;
 
 use crate::tenants::Tenants;
 
-/// How long a key that was found is believed: a revocation reaches every process within this time (RELIABILITY P16).
+/// How long a key that was found is believed: a revocation reaches every process within this time.
 const FOUND_FOR: Duration = Duration::from_secs(5);
 /// How long a key that was not found is refused without asking: short, because it may have been made just now.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);

@@ -1,4 +1,4 @@
-//! Nasty names, subjects and bodies at a server and a parser that are not ours (RELIABILITY F32): each message is one
+//! Nasty names, subjects and bodies at a server and a parser that are not ours: each message is one
 //! message there, or is refused before it is written.
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 

@@ -1,6 +1,6 @@
 //! The circuit breaker of one provider account: after failures in a row it is left alone for a while, then asked
-//! carefully. The plan's figures (§4.1), without the plan's defects (RELIABILITY 4b: one breaker for a whole service,
-//! client errors counted, everybody let through at half-open).
+//! carefully. One for each account, not for a whole service; answers about a message do not count; at half-open few are
+//! let through.
 //!
 //! ```text
 //!           5 failures in a row                60 s

@@ -1,5 +1,5 @@
 //! How many calls one provider account may have in flight: starts at 10 and adapts up to 512 while latency and errors
-//! stay flat (issue 3, `PERFORMANCE.md` rule 5). A number pins it.
+//! stay flat. A number pins it.
 //!
 //! It looks at windows of results; those of calls from before the limit last changed, or while it took effect, are let go
 //! by. At the end of one, the median latency of the good answers is compared with the account's baseline, the best median

@@ -1,6 +1,6 @@
 //! When a message that did not get through is tried again, and when no more.
 //!
-//! Two budgets (issue 3; RELIABILITY P11, P12): an answer about *this message* costs one of its retries; trouble of the
+//! Two budgets: an answer about *this message* costs one of its retries; trouble of the
 //! provider, the account or the way there costs none, but ends after a day. Neither goes past the message's own end.
 
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::retry_after;
 /// A provider that is in trouble is never asked again sooner than this, whatever chance says.
 const BREATH: Duration = Duration::from_millis(100);
 
-/// How patient we are. The defaults are the plan's (§4.2), with jitter.
+/// How patient we are. Defaults: three retries, from 1 s doubling to 30 s, with jitter.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Policy {
     /// The widest wait after the first failure.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use carillon_domain::Timestamp;
 
-/// The longest that a provider may park a message with one answer; it asks for more, it is asked again (RELIABILITY F15).
+/// The longest that a provider may park a message with one answer; it asks for more, it is asked again.
 pub const LONGEST: Duration = Duration::from_hours(1);
 
 /// How long the provider asks us to stay away, as of `now`: whole seconds, or a date in one of the three HTTP formats.

@@ -1,4 +1,4 @@
-//! Property Z15 of `RELIABILITY.md`: at half-open there are never more probes than allowed, and no permit gets lost,
+//! At half-open there are never more probes than allowed, and no permit gets lost,
 //! whatever order results, cancellations and time come in.
 
 use std::time::{Duration, Instant};

@@ -1,4 +1,4 @@
-//! Property Z4 of `RELIABILITY.md`: the delay is bounded, the budget only shrinks, nothing goes past its end.
+//! The delay is bounded, the budget only shrinks, nothing goes past its end.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Fault tests of the storage: an fsync that fails, a disk that is full, a database that dies, is away or does not
-//! answer. Whatever happens, what was answered with 202 arrives (RELIABILITY F03, F07, F08, F09).
+//! answer. Whatever happens, what was answered with 202 arrives (faults F03, F07, F08, F09).
 #![expect(clippy::unwrap_used, reason = "a test ends where it is surprised")]
 
 #[path = "storage_faults/away.rs"]

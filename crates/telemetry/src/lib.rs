@@ -7,7 +7,7 @@
 //! * [`redact`]: addresses without their passwords.
 //!
 //! May be used by every crate; uses none of ours. No recipient, content or secret goes into a label or a log field
-//! (RELIABILITY P27): labels are words of ours, and ids of tenants and accounts up to a bound.
+//!: labels are words of ours, and ids of tenants and accounts up to a bound.
 
 pub mod logs;
 pub mod meters;

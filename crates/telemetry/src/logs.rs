@@ -1,7 +1,7 @@
 //! Logs, on stderr: stdout belongs to the banner and to what a command was asked for.
 //!
 //! Text for people on a terminal, one JSON object per line for machines. Messages are lower case without a full stop;
-//! fields are for querying; neither ever holds a recipient, content or a secret (RELIABILITY P27). `request_id` and
+//! fields are for querying; neither ever holds a recipient, content or a secret. `request_id` and
 //! `correlation_id` are fields of the request's span and appear in each line below it.
 
 mod json;

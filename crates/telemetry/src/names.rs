@@ -1,4 +1,4 @@
-//! Every metric: name, labels, meaning. The names without prefix are the plan's (§5.2) and bind us; ours begin with
+//! Every metric: name, labels, meaning. The names without prefix are what dashboards already ask for; ours begin with
 //! `carillon_`. What is not in this file is not measured.
 
 use metrics::{Recorder, Unit};

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// What one message may cost. The defaults are those of `RELIABILITY.md` P21.
+/// What one message may cost.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
     /// Work for one message: 1 for each step, each item visited, and each 64 bytes read or made. Bounds time and,

@@ -1,4 +1,4 @@
-//! Z8: whatever the source and the data, rendering ends, stays within its bounds, is deterministic, and lets no `<` of
+//! Whatever the source and the data, rendering ends, stays within its bounds, is deterministic, and lets no `<` of
 //! the data into HTML.
 
 mod common;

@@ -134,6 +134,7 @@ impl Desk {
 
     /// A call has ended.
     pub(crate) fn end(&mut self, permit: Permit, outcome: &Outcome, took: Duration, now: Instant) {
+        let before = self.breaker.state().as_str();
         match outcome {
             Outcome::Sent(_) => self.breaker.on_success(permit),
             Outcome::Retry(failure) | Outcome::Failed(failure) if failure.fault == Fault::Message => {
@@ -150,6 +151,30 @@ impl Desk {
         self.in_flight = self.in_flight.saturating_sub(1);
         self.meters.set_in_flight(self.in_flight);
         self.show();
+        self.tell(before, outcome);
+    }
+
+    /// An operator should not have to look at a gauge to learn that an account is shut.
+    fn tell(&self, before: &'static str, outcome: &Outcome) {
+        let state = self.breaker.state().as_str();
+        if state == before {
+            return;
+        }
+        let (channel, account) = (self.account.channel.as_str(), self.account.name.as_str());
+        match outcome {
+            Outcome::Retry(failure) | Outcome::Failed(failure) | Outcome::Unknown(failure) => {
+                tracing::warn!(
+                    channel,
+                    account,
+                    state,
+                    code = failure.code,
+                    "the circuit has changed: nothing is sent for a while"
+                );
+            }
+            Outcome::Sent(_) => {
+                tracing::info!(channel, account, state, "the circuit has changed: the provider answers")
+            }
+        }
     }
 
     fn show(&self) {

@@ -1,4 +1,4 @@
-//! `CORE.md` §22: killed with a memory full of rows that were handed over, only those on the wire are in doubt.
+//! Killed with a memory full of rows that were handed over, only those on the wire are in doubt.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
 //! Fault tests of the process: killed at random, frozen, told to stop, full of work, in the company of a reader that does
-//! not go away. Whatever happens, what was answered with 202 arrives (RELIABILITY F02, F11, F12, F26, F31).
+//! not go away. Whatever happens, what was answered with 202 arrives (faults F02, F11, F12, F26, F31).
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,

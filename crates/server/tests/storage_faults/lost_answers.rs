@@ -1,4 +1,4 @@
-//! CORE §1: a statement was sent and its answer is lost, again and again. It is asked again until it is known whether it
+//! A statement was sent and its answer is lost, again and again. It is asked again until it is known whether it
 //! is in: nobody hears an error, nothing is doubled, nothing is lost.
 
 use std::time::Duration;

@@ -1,6 +1,5 @@
 //! The hot path against a real file.
 
-mod bench;
 mod commands;
 mod disk;
 mod hot;
