@@ -1,11 +1,12 @@
+use std::fmt::Write as _;
+
 use carillon_domain::{Action, Error, ErrorCode};
 use carillon_ports::accept::Submission;
 use carillon_ports::work::Accepted;
-use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::{BatchAnswer, IdempotencyKey, NotificationService, SendNotification, fingerprint, idempotency, mismatch};
-use super::{accepted_body, plan, set_id};
+use super::{accepted_body, millis, plan, set_id};
 use crate::OpCtx;
 
 impl NotificationService {
@@ -48,7 +49,9 @@ impl NotificationService {
         for (item, id) in planned.iter_mut().zip(first..) {
             set_id(item, id);
         }
-        let bodies = planned.iter().map(|item| accepted_body(&item.notification)).collect::<Result<Vec<_>, _>>()?;
+        let at = millis(ctx.now);
+        let bodies =
+            planned.iter().map(|item| accepted_body(&item.notification, &at)).collect::<Result<Vec<_>, _>>()?;
         let body = answer(results, bodies, ctx)?;
         let idempotency = idempotency(ctx, key, fingerprint, &body);
         match self.parts.acceptor.accept(Submission { items: planned, idempotency }).await? {
@@ -81,13 +84,17 @@ fn answer(results: Vec<Result<(), Error>>, bodies: Vec<String>, ctx: &OpCtx) -> 
     let accepted = bodies.len();
     let rejected = results.len() - accepted;
     let mut bodies = bodies.into_iter();
-    let mut items = Vec::with_capacity(results.len());
+    let mut text = String::with_capacity(bodies.len() * 180 + 100);
+    write!(text, "{{\"accepted\":{accepted},\"rejected\":{rejected},\"results\":[").map_err(Error::internal)?;
     for (index, result) in results.into_iter().enumerate() {
-        let text = match result {
+        if index > 0 {
+            text.push(',');
+        }
+        match result {
             // `{"id":…}` becomes `{"index":0,"id":…}`
             Ok(()) => {
                 let body = bodies.next().unwrap_or_default();
-                format!("{{\"index\":{index},{}", &body[1..])
+                write!(text, "{{\"index\":{index},{}", &body[1..]).map_err(Error::internal)?;
             }
             Err(error) => {
                 let error = error.under(&format!("/notifications/{index}"));
@@ -100,11 +107,10 @@ fn answer(results: Vec<Result<(), Error>>, bodies: Vec<String>, ctx: &OpCtx) -> 
                     "requestId": ctx.request_id,
                     "errors": error.fields,
                 });
-                json!({ "index": index, "error": problem }).to_string()
+                write!(text, "{}", json!({ "index": index, "error": problem })).map_err(Error::internal)?;
             }
-        };
-        items.push(RawValue::from_string(text).map_err(Error::internal)?);
+        }
     }
-    let results = serde_json::to_string(&items).map_err(Error::internal)?;
-    Ok(format!("{{\"accepted\":{accepted},\"rejected\":{rejected},\"results\":{results}}}"))
+    text.push_str("]}");
+    Ok(text)
 }

@@ -8,10 +8,11 @@ mod recipient;
 
 use carillon_domain::content::Content;
 use carillon_domain::notification::Notification;
-use carillon_domain::{Action, Error, ErrorCode, NotificationId, NotificationRef};
+use carillon_domain::{Action, Error, ErrorCode, NotificationId, NotificationRef, Timestamp};
 use carillon_ports::accept::Submission;
 use carillon_ports::notifications::{NotificationFilter, TimelineEntry};
 use carillon_ports::work::{Accepted, Idempotency};
+use chrono::SecondsFormat;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use uuid::Uuid;
@@ -55,7 +56,7 @@ struct AcceptedBody<'a> {
     uuid: Uuid,
     status: &'a str,
     channel: &'a str,
-    created_at: String,
+    created_at: &'a str,
 }
 
 impl NotificationService {
@@ -78,7 +79,7 @@ impl NotificationService {
         let fingerprint = key.map(|_| fingerprint(&command)).transpose()?;
         let mut item = plan::plan(&self.parts, ctx, scope, command).await?;
         set_id(&mut item, self.parts.acceptor.ids(1).await?);
-        let body = accepted_body(&item.notification)?;
+        let body = accepted_body(&item.notification, &millis(ctx.now))?;
         let uuid = item.notification.uuid;
         let idempotency = idempotency(ctx, key, fingerprint, &body);
         match self.parts.acceptor.accept(Submission { items: vec![item], idempotency }).await? {
@@ -163,13 +164,18 @@ fn set_id(item: &mut carillon_ports::accept::SubmissionItem, id: i64) {
     }
 }
 
-fn accepted_body(notification: &Notification) -> Result<String, Error> {
+/// A time as the wire has it.
+fn millis(at: Timestamp) -> String {
+    at.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+fn accepted_body(notification: &Notification, created_at: &str) -> Result<String, Error> {
     let body = AcceptedBody {
         id: notification.id,
         uuid: notification.uuid,
         status: "accepted",
         channel: notification.channel.as_str(),
-        created_at: notification.created_at.to_rfc3339_opts(chrono::SecondsFormat::Millis, true),
+        created_at,
     };
     serde_json::to_string(&body).map_err(Error::internal)
 }
