@@ -49,8 +49,7 @@ fn options_of_the_server_stand_before_or_after_the_verb() {
 }
 
 #[test]
-fn replaying_everything_must_be_said() {
-    assert!(parse("carillon dead-letter replay").is_err());
+fn a_replay_takes_one_id_or_a_filter() {
     assert!(parse("carillon dead-letter replay 7 --since 1h").is_err());
     let Some(Command::DeadLetter(args)) =
         parse("carillon dead-letter replay --since 12h --provider smtp").unwrap().command
