@@ -19,6 +19,7 @@ struct Fake {
     expires_at: Option<Timestamp>,
     away: AtomicBool,
     asked: AtomicUsize,
+    ended: AtomicBool,
 }
 
 fn now() -> Timestamp {
@@ -47,7 +48,8 @@ impl Fake {
 impl TenantStore for Fake {
     async fn api_key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, Error> {
         self.ask()?;
-        Ok((*hash == self.hash).then(|| ApiKey {
+        let is_good = *hash == self.hash && !self.ended.load(Ordering::SeqCst);
+        Ok(is_good.then(|| ApiKey {
             id: ApiKeyId(7),
             uuid: Uuid::nil(),
             tenant_id: TenantId(1),
@@ -70,6 +72,13 @@ impl TenantStore for Fake {
             Ref::Code(code) => t.code == *code,
         };
         [tenant(1), tenant(2)].into_iter().find(is).ok_or_else(|| Error::not_found("tenant"))
+    }
+
+    async fn api_keys_ended(&self, _: Timestamp, _: u32) -> Result<Vec<[u8; 32]>, Error> {
+        if self.away.load(Ordering::SeqCst) {
+            return Err(Error::unavailable("away"));
+        }
+        Ok(if self.ended.load(Ordering::SeqCst) { vec![self.hash] } else { Vec::new() })
     }
 
     async fn first_start(&self, _: &NewTenant, _: &NewApiKey) -> Result<bool, Error> {
@@ -116,6 +125,7 @@ fn scene(roles: &[Role], expires_at: Option<Timestamp>) -> Scene {
         expires_at,
         away: AtomicBool::new(false),
         asked: AtomicUsize::new(0),
+        ended: AtomicBool::new(false),
     });
     let clock = Arc::new(ManualClock::new(now()));
     let auth = Authenticator::new(store.clone(), clock.clone());
@@ -144,6 +154,32 @@ async fn an_unknown_key_is_refused_from_memory_and_what_is_no_key_never_reaches_
         assert_eq!(s.auth.authenticate(token).await.unwrap_err().code, ErrorCode::Unauthenticated);
     }
     assert_eq!(s.store.asked.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_key_that_has_ended_is_forgotten_by_the_next_follow() {
+    let s = scene(&[], None);
+    for _ in 0..20 {
+        s.auth.follow().await.unwrap();
+        s.auth.authenticate(s.secret.expose()).await.unwrap();
+        s.clock.advance(TimeDelta::seconds(1));
+    }
+    assert_eq!(s.store.asked.load(Ordering::SeqCst), 1, "believed for as long as it is followed");
+    s.store.ended.store(true, Ordering::SeqCst);
+    s.auth.follow().await.unwrap();
+    assert_eq!(s.auth.authenticate(s.secret.expose()).await.unwrap_err().code, ErrorCode::Unauthenticated);
+}
+
+#[tokio::test]
+async fn without_a_follow_a_key_is_believed_for_five_seconds() {
+    let s = scene(&[], None);
+    s.auth.follow().await.unwrap();
+    s.auth.authenticate(s.secret.expose()).await.unwrap();
+    s.store.ended.store(true, Ordering::SeqCst);
+    s.clock.advance(TimeDelta::seconds(4));
+    s.auth.authenticate(s.secret.expose()).await.unwrap();
+    s.clock.advance(TimeDelta::milliseconds(1_001));
+    assert_eq!(s.auth.authenticate(s.secret.expose()).await.unwrap_err().code, ErrorCode::Unauthenticated);
 }
 
 #[tokio::test]

@@ -78,6 +78,10 @@ pub trait TenantStore: Send + Sync + 'static {
     /// The key with that hash, if it is neither revoked nor a deleted tenant's. Expiry is the caller's to check.
     async fn api_key_by_hash(&self, hash: &[u8; 32]) -> Result<Option<ApiKey>, Error>;
 
+    /// The hashes of at most `limit` keys that were revoked at `since` or later, or whose tenant was deleted then: caches
+    /// forget them. One is seen once its transaction has committed, which may be a while after the time it bears.
+    async fn api_keys_ended(&self, since: Timestamp, limit: u32) -> Result<Vec<[u8; 32]>, Error>;
+
     /// The key's row, for tests of revocation and for the audit.
     async fn api_key_get(&self, scope: TenantScope, key: ApiKeyId) -> Result<ApiKey, Error>;
 }

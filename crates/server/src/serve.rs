@@ -121,7 +121,7 @@ impl House {
         let health = Arc::new(health::Health::new(pipeline.clone(), Arc::clone(&store.work)));
         let state = RestState {
             app,
-            auth,
+            auth: auth.clone(),
             meters: Arc::clone(&meters),
             prometheus: prometheus.clone(),
             clock: Arc::clone(&clock),
@@ -133,7 +133,7 @@ impl House {
             },
         };
         let router = carillon_rest::router_with_pages(state, pages);
-        let chores = Chores { prometheus, meters, store: store.clone(), catalog, clock };
+        let chores = Chores { prometheus, meters, store: store.clone(), auth, catalog, clock };
         Ok(Self { pipeline, health, chores, router })
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use carillon_app::Catalog;
+use carillon_auth::Authenticator;
 use carillon_domain::Clock;
 use carillon_ports::Store;
 use carillon_telemetry::{Meters, Prometheus};
@@ -26,6 +27,7 @@ pub(crate) struct Chores {
     pub(crate) prometheus: Prometheus,
     pub(crate) meters: Arc<Meters>,
     pub(crate) store: Store,
+    pub(crate) auth: Authenticator,
     pub(crate) catalog: Catalog,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -42,6 +44,9 @@ pub(crate) fn start(chores: Chores) -> JoinHandle<()> {
             chores.prometheus.upkeep();
             if let Some(lag) = reader.look().await {
                 chores.meters.event_log_lag.set(lag.as_secs_f64());
+            }
+            if let Err(error) = chores.auth.follow().await {
+                tracing::debug!(%error, "ended keys could not be asked for");
             }
             if let Err(error) = chores.catalog.follow(chores.clock.now()).await {
                 tracing::debug!(%error, "changed templates could not be asked for");

@@ -13,6 +13,8 @@ pub(super) async fn create(manager: &SchemaManager<'_>) -> Result<(), DbErr> {
     }
     let indexes = [
         unique_alive("tenants_code", "tenants", &["code"]),
+        index("tenants_deleted", "tenants", &["deleted_at"]),
+        index("api_keys_revoked", "api_keys", &["revoked_at"]),
         index("api_keys_tenant", "api_keys", &["tenant_id", "id"]),
         index("templates_tenant", "templates", &["tenant_id", "id"]),
         index("templates_changed", "templates", &["updated_at"]),

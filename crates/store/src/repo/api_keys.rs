@@ -69,6 +69,20 @@ impl Repo {
         row.map(ApiKey::try_from).transpose()
     }
 
+    pub(super) async fn keys_ended(&self, since: Timestamp, limit: u32) -> Result<Vec<[u8; 32]>, Error> {
+        // Two questions, each with an index of its own.
+        let revoked = Entity::find().filter(Column::RevokedAt.gte(since));
+        let orphaned = Entity::find().inner_join(tenant::Entity).filter(tenant::Column::DeletedAt.gte(since));
+        let mut ended = Vec::new();
+        for question in [revoked, orphaned] {
+            let question = question.select_only().column(Column::Hash).limit(u64::from(limit));
+            let hashes: Vec<Vec<u8>> = question.into_tuple().all(self.db.read()).await.map_err(from_orm)?;
+            ended.extend(hashes.into_iter().filter_map(|hash| <[u8; 32]>::try_from(hash).ok()));
+        }
+        ended.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
+        Ok(ended)
+    }
+
     pub(super) async fn key_get(&self, scope: TenantScope, key: ApiKeyId) -> Result<ApiKey, Error> {
         let row = Entity::find().filter(of(scope).add(Column::Id.eq(key.0))).one(self.db.read()).await;
         row.map_err(from_orm)?.ok_or_else(missing)?.try_into()

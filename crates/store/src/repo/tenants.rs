@@ -93,6 +93,10 @@ impl TenantStore for Repo {
         self.key_by_hash(hash).await
     }
 
+    async fn api_keys_ended(&self, since: Timestamp, limit: u32) -> Result<Vec<[u8; 32]>, Error> {
+        self.keys_ended(since, limit).await
+    }
+
     async fn api_key_get(&self, scope: TenantScope, key: ApiKeyId) -> Result<ApiKey, Error> {
         self.key_get(scope, key).await
     }

@@ -136,6 +136,7 @@ macro_rules! conformance_cases {
                 a_tenants_name_changes_and_nothing_else [tenant_update]
                 a_key_reads_back_as_it_was_made [api_key_create api_key_get api_key_by_hash]
                 a_revoked_key_stops_working_and_the_first_time_stands [api_key_revoke api_key_list]
+                keys_that_ended_lately_are_told [api_keys_ended]
                 another_tenants_key_is_not_found [api_key_revoke api_key_get api_key_list]
             }
             sandbox {

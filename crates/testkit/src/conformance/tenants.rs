@@ -167,3 +167,23 @@ pub(super) async fn another_tenants_key_is_not_found(db: &Db) {
     assert_eq!(db.store.tenants.api_key_list(db.foreign(), PAGE).await.unwrap().items, []);
     assert!(usable(db, 1).await);
 }
+
+pub(super) async fn keys_that_ended_lately_are_told(db: &Db) {
+    let tenant = db.new_tenant("leaving").await;
+    let revoked = made(db, db.tenant, 1).await;
+    made(db, tenant, 2).await;
+    made(db, db.tenant, 3).await;
+    let ended = |since| async move {
+        let mut hashes = db.store.tenants.api_keys_ended(since, 100).await.unwrap();
+        hashes.sort_unstable();
+        hashes
+    };
+    let at = db.now() + std::time::Duration::from_mins(5);
+    assert_eq!(ended(at).await, [] as [[u8; 32]; 0]);
+    db.store.tenants.api_key_revoke(db.scope(), &Ref::Id(revoked.id.0), at).await.unwrap();
+    assert_eq!(ended(at).await, [[1; 32]]);
+    db.store.tenants.tenant_delete(tenant, at).await.unwrap();
+    assert_eq!(ended(at).await, [[1; 32], [2; 32]]);
+    assert_eq!(ended(at + std::time::Duration::from_secs(1)).await, [] as [[u8; 32]; 0]);
+    assert_eq!(db.store.tenants.api_keys_ended(at, 1).await.unwrap().len(), 1);
+}
