@@ -50,6 +50,7 @@ impl Browser {
         let driver = Command::new(program)
             .arg(format!("--port={port}"))
             .env("HOME", profile.path())
+            .env("TMPDIR", profile.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())

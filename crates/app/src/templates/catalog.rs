@@ -1,3 +1,4 @@
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use carillon_ports::TemplateStore;
 use carillon_template::{Cache, Engine, check_variables, choose_part};
 use chrono::TimeDelta;
 use moka::future::Cache as Moka;
+use parking_lot::Mutex;
 use serde_json::{Map, Value};
 
 use super::no_part;
@@ -19,7 +21,7 @@ const CURRENT_FOR: Duration = Duration::from_mins(1);
 /// How far back a follower looks: for clocks that differ, and for changes that were slow to commit.
 const LOOK_BACK: TimeDelta = TimeDelta::seconds(15);
 /// More changes than this at once, and everything is forgotten.
-const MOST_CHANGES: u32 = 1_000;
+const MOST_CHANGES: u32 = 10_000;
 
 /// Templates as sending needs them: which version is current, what it says, compiled. Versions never change once they
 /// are published, so only "which is current" grows old.
@@ -30,6 +32,8 @@ pub struct Catalog {
     versions: Moka<(TenantId, TemplateId, i32), Arc<TemplateVersion>>,
     compiled: Cache,
     engine: Engine,
+    /// The changes that were followed already, as far back as a follower looks.
+    followed: Arc<Mutex<HashMap<TemplateId, Timestamp>>>,
 }
 
 /// A message that was rendered, and from what.
@@ -52,6 +56,7 @@ impl Catalog {
                 .build(),
             compiled: Cache::new(engine.clone(), Cache::DEFAULT_BYTES),
             engine,
+            followed: Arc::default(),
         }
     }
 
@@ -73,10 +78,15 @@ impl Catalog {
     /// # Errors
     /// What the store says when it is away; the next call makes up for it.
     pub async fn follow(&self, now: Timestamp) -> Result<(), Error> {
-        let changed = self.store.template_changes(now - LOOK_BACK, MOST_CHANGES).await?;
+        let mut changed = self.store.template_changes(now - LOOK_BACK, MOST_CHANGES).await?;
         if changed.len() >= MOST_CHANGES as usize {
             self.current.invalidate_all();
             return Ok(());
+        }
+        {
+            let mut followed = self.followed.lock();
+            followed.retain(|_, at| *at >= now - LOOK_BACK);
+            changed.retain(|template| followed.insert(template.id, template.updated_at) != Some(template.updated_at));
         }
         for template in &changed {
             self.forget(template).await;
