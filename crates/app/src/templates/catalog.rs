@@ -20,6 +20,8 @@ use super::no_part;
 const CURRENT_FOR: Duration = Duration::from_mins(1);
 /// How far back a follower looks: for clocks that differ, and for changes that were slow to commit.
 const LOOK_BACK: TimeDelta = TimeDelta::seconds(15);
+/// Each change is forgotten twice: somebody may just be putting back what he read before it.
+const FORGOTTEN: u32 = 2;
 /// More changes than this at once, and everything is forgotten.
 const MOST_CHANGES: u32 = 10_000;
 
@@ -32,8 +34,8 @@ pub struct Catalog {
     versions: Moka<(TenantId, TemplateId, i32), Arc<TemplateVersion>>,
     compiled: Cache,
     engine: Engine,
-    /// The changes that were followed already, as far back as a follower looks.
-    followed: Arc<Mutex<HashMap<TemplateId, Timestamp>>>,
+    /// The changes that were followed, and how often, as far back as a follower looks.
+    followed: Arc<Mutex<HashMap<TemplateId, (Timestamp, u32)>>>,
 }
 
 /// A message that was rendered, and from what.
@@ -85,8 +87,13 @@ impl Catalog {
         }
         {
             let mut followed = self.followed.lock();
-            followed.retain(|_, at| *at >= now - LOOK_BACK);
-            changed.retain(|template| followed.insert(template.id, template.updated_at) != Some(template.updated_at));
+            followed.retain(|_, (at, _)| *at >= now - LOOK_BACK);
+            changed.retain(|template| {
+                let (at, times) = followed.entry(template.id).or_default();
+                *times = if *at == template.updated_at { *times + 1 } else { 1 };
+                *at = template.updated_at;
+                *times <= FORGOTTEN
+            });
         }
         for template in &changed {
             self.forget(template).await;
