@@ -33,8 +33,8 @@ impl Default for Settings {
         Self {
             lease: Duration::from_mins(1),
             drain: Duration::from_secs(25),
-            waiting_rows: 20_000,
-            waiting_bytes: 32 << 20,
+            waiting_rows: 40_000,
+            waiting_bytes: 48 << 20,
             group_rows: 512,
             group_bytes: 2 << 20,
             claim_every: Duration::from_millis(250),

@@ -172,7 +172,7 @@ impl Desk {
                 );
             }
             Outcome::Sent(_) => {
-                tracing::info!(channel, account, state, "the circuit has changed: the provider answers")
+                tracing::info!(channel, account, state, "the circuit has changed: the provider answers");
             }
         }
     }
